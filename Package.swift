@@ -1,0 +1,105 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A target that does no I/O, reads no clock and imports no Foundation; `PurityTests` holds it to that.
+func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// A target that touches the world; each owns at most one heavy dependency.
+func shell(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
+}
+
+let package = Package(
+    name: "scale-agent",
+    products: [
+        .executable(name: "scale-agent", targets: ["scale-agent"]),
+        .executable(name: "vllm-sim", targets: ["vllm-sim"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/CoreOffice/XMLCoder", from: "0.18.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        core("Fleet"),
+        core("Exposition"),
+        core("Policy", ["Fleet"]),
+        core("Simulator", ["Fleet"]),
+        core("Exporters", ["Fleet", "Policy", "Exposition"]),
+
+        .systemLibrary(
+            name: "CCurlHeaders", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "CCurl", dependencies: ["CCurlHeaders"]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        shell("Transport", ["Fleet", "CCurl"]),
+        shell("Collectors", ["Fleet", "Exposition", "Transport", .product(name: "Subprocess", package: "swift-subprocess")]),
+        shell("Drivers", ["Fleet", "Transport", .product(name: "XMLCoder", package: "XMLCoder")]),
+        shell("Store", ["Fleet", "Policy", .product(name: "GRDB", package: "GRDB.swift")]),
+        shell("Config", ["Fleet", "Policy", .product(name: "Yams", package: "Yams")]),
+        shell(
+            "Agent",
+            [
+                "Fleet", "Policy", "Exporters", "CZlib",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .executableTarget(
+            name: "scale-agent",
+            dependencies: [
+                "Fleet", "Exposition", "Policy", "Simulator", "Exporters", "Transport", "Collectors", "Drivers", "Store",
+                "Config", "Agent",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "vllm-sim",
+            dependencies: [
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+
+        .target(name: "TestSupport", dependencies: ["Fleet"], path: "Tests/TestSupport", swiftSettings: strict),
+        tests("FleetTests", ["Fleet"]),
+        tests("ExpositionTests", ["Exposition"]),
+        tests("PolicyTests", ["Fleet", "Policy"]),
+        tests("SimulatorTests", ["Fleet", "Simulator"]),
+        tests("ExportersTests", ["Fleet", "Policy", "Exporters", "Exposition"]),
+        tests("TransportTests", ["Fleet", "Transport"]),
+        tests("CollectorsTests", ["Fleet", "Exposition", "Transport", "Collectors"]),
+        tests("DriversTests", ["Fleet", "Transport", "Drivers"]),
+        tests("StoreTests", ["Fleet", "Policy", "Store"]),
+        tests("ConfigTests", ["Fleet", "Policy", "Config"]),
+        tests("AgentTests", ["Fleet", "Policy", "Exporters", "Agent"]),
+    ]
+)
