@@ -1,11 +1,11 @@
 /// The name of a group of interchangeable replicas that serve the same models.
-package struct PoolID: Hashable, Sendable, Codable, RawRepresentable {
+package struct PoolID: Hashable, Sendable, Codable, RawRepresentable, CodingKeyRepresentable {
     package var rawValue: String
     package init(rawValue: String) { self.rawValue = rawValue }
 }
 
 /// The name of one replica, unique in its pool and never used again: an instance id, or a slot with a launch number.
-package struct ReplicaID: Hashable, Sendable, Codable, RawRepresentable {
+package struct ReplicaID: Hashable, Sendable, Codable, RawRepresentable, CodingKeyRepresentable {
     package var rawValue: String
     package init(rawValue: String) { self.rawValue = rawValue }
 }

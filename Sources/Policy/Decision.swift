@@ -1,0 +1,91 @@
+package import Fleet
+
+/// What one tick decided, and how it came to it.
+package struct Decision: Hashable, Sendable, Codable {
+    /// Replicas that serve, boot on schedule or are ordered; `nil` when the fleet is unknown.
+    package var current: Int?
+    /// Replicas that there should be; `nil` when the fleet is unknown.
+    package var target: Int?
+    /// The rules that had a say, in order.
+    package var steps: [DecisionStep]
+
+    package init(current: Int?, target: Int?, steps: [DecisionStep]) {
+        self.current = current
+        self.target = target
+        self.steps = steps
+    }
+
+    /// The last rule that moved the count, or that kept it from moving.
+    package var binding: DecisionStep? { steps.last { $0.from != $0.to } ?? steps.last }
+}
+
+/// One rule's part in a decision.
+package struct DecisionStep: Hashable, Sendable, Codable {
+    package var rule: RuleName
+    package var from: Int
+    package var to: Int
+    package var reason: Reason
+
+    package init(rule: RuleName, from: Int, to: Int, reason: Reason) {
+        self.rule = rule
+        self.from = from
+        self.to = to
+        self.reason = reason
+    }
+}
+
+package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
+    case observedDemand = "observed_demand"
+    case queue
+    case headroom
+    case freshData = "fresh_data"
+    case afterGap = "after_gap"
+    case band
+    case bootsInFlight = "boots_in_flight"
+    case dwell
+    case cooldownDown = "cooldown_down"
+    case drainPending = "drain_pending"
+    case stepDown = "step_down"
+    case cooldownUp = "cooldown_up"
+    case stepUp = "step_up"
+    case backOff = "back_off"
+    case maximum
+    case groupMaximum = "group_maximum"
+    case minimum
+    case authority
+}
+
+/// Why a rule spoke, with the numbers it looked at.
+package enum Reason: Hashable, Sendable, Codable {
+    case demand(requests: Double, capacity: Double, load: Double)
+    case capacityUnknown
+    case withinTolerance(load: Double, threshold: Double, tolerance: Double)
+    case queue(waiting: Double, perReplica: Double)
+    case headroom(replicas: Int)
+    case fleetUnknown(String)
+    case noData
+    case partialData(missing: Int, of: Int)
+    case gap
+    case restart(age: Duration, window: Duration)
+    case band(load: Double, below: Double)
+    case wouldNotFit(load: Double, threshold: Double)
+    case bootsInFlight(Int)
+    case dwell(calmFor: Duration, needed: Duration)
+    case cooldown(remaining: Duration)
+    case drainPending([ReplicaID])
+    case step(replicas: Int, per: Duration)
+    case backOff(until: Timestamp, error: String)
+    case maximum(Int)
+    case minimum(Int)
+    case groupMaximum(Int)
+    case authority(Authority)
+}
+
+/// What the controller may do.
+package enum Authority: Hashable, Sendable, Codable {
+    case act
+    /// Decide, do nothing. The text says why: the configuration, or no driver.
+    case advise(String)
+    case paused
+    case notLeader
+}

@@ -1,0 +1,77 @@
+/// How a pool is sized. Every field has the default that a careful operator would choose.
+package struct PolicySettings: Hashable, Sendable, Codable {
+    /// Time between two decisions.
+    package var interval: Duration = .seconds(15)
+    /// Never fewer replicas than this.
+    package var minimum = 1
+    /// Never more replicas than this.
+    package var maximum = 1
+    /// Requests that one replica serves at once; `nil` learns it as the largest batch seen while requests waited.
+    package var capacity: Double?
+    package var scaleUp = ScaleUp()
+    package var scaleDown = ScaleDown()
+    /// One more replica for every so many waiting requests; `nil` leaves the queue to the load.
+    package var requestsPerReplicaInQueue: Double?
+    package var headroom: Headroom = .replicas(0)
+    /// Share by which the load may miss its threshold before anything is done, 0 to 1.
+    package var tolerance = 0.1
+    /// A reading older than this is no reading.
+    package var maximumAge: Duration = .seconds(45)
+    /// After a start, a gap or a restart nothing shrinks for this long; replicas younger than this still settle.
+    package var stableWindow: Duration = .seconds(60)
+    package var boot = Boot()
+    /// A cordoned replica that is still busy after this is removed all the same.
+    package var drainDeadline: Duration = .seconds(300)
+    /// A replica whose health check fails for this long is removed.
+    package var deadAfter: Duration = .seconds(60)
+    /// A replica that is silent for this long, while most others answer, no longer counts as supply.
+    package var lostAfter: Duration = .seconds(300)
+
+    package init() {}
+
+    package struct ScaleUp: Hashable, Sendable, Codable {
+        /// Grow when requests per capacity exceed this share; growth aims at it.
+        package var loadAbove = 0.8
+        /// Least time between two orders to grow.
+        package var cooldown: Duration = .seconds(30)
+        package var step: StepLimit?
+        package init() {}
+    }
+
+    package struct ScaleDown: Hashable, Sendable, Codable {
+        /// Shrink only below this share; `nil`: whenever the rest would be loaded below `scaleUp.loadAbove`.
+        package var loadBelow: Double?
+        /// The calm that must come before; `nil`: 10 minutes or twice the 90th percentile boot, whichever is longer.
+        package var after: Duration?
+        /// Least time since the last change, in either direction.
+        package var cooldown: Duration = .seconds(300)
+        package var step = StepLimit(replicas: 1, per: .zero)
+        package init() {}
+    }
+
+    package struct Boot: Hashable, Sendable, Codable {
+        /// A cold start from order to first answer, until enough have been measured.
+        package var expected: Duration = .seconds(420)
+        /// A boot that takes longer has failed and is cancelled.
+        package var deadline: Duration = .seconds(1200)
+        package init() {}
+    }
+}
+
+/// At most so many replicas within any window of that length; a window of zero counts one decision.
+package struct StepLimit: Hashable, Sendable, Codable {
+    package var replicas: Int
+    package var per: Duration
+
+    package init(replicas: Int, per: Duration) {
+        self.replicas = replicas
+        self.per = per
+    }
+}
+
+/// Capacity above what the demand asks for.
+package enum Headroom: Hashable, Sendable, Codable {
+    case replicas(Int)
+    /// A share of the demand, such as 0.2 for a fifth more.
+    case ratio(Double)
+}

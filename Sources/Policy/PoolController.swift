@@ -1,0 +1,214 @@
+package import Fleet
+
+/// Decides the size of one pool: the same function live, in a backtest and in the replay of a recorded day.
+///
+/// A value without clock, I/O or randomness. Equal settings, memory and input give an equal output.
+package struct PoolController: Sendable {
+    package var settings: PolicySettings
+    package private(set) var memory: PoolMemory
+    private let pool: PoolID
+
+    /// In the order in which they are asked; `step` relies on the needs coming first.
+    package static let rules: [any Rule] = needs + rest
+
+    static let needs: [any Rule] = [ObservedDemand(), Queue(), HeadroomRule()]
+    static let rest: [any Rule] = [
+        FreshData(), AfterGap(), Band(), BootsInFlight(), Dwell(), CooldownDown(), DrainPending(), StepDown(),
+        CooldownUp(), StepUp(), BackOffRule(), Maximum(), GroupMaximum(), Minimum(),
+    ]
+
+    package init(pool: PoolID, settings: PolicySettings, memory: PoolMemory = PoolMemory()) {
+        self.pool = pool
+        self.settings = settings
+        self.memory = memory
+    }
+
+    /// One decision.
+    ///
+    /// 1. Take note of what became of the last action. 2. Without the control plane's word: hold. 3. Sort the replicas.
+    /// 4. Ask the rules. 5. Turn the difference into one action, as far as authority allows.
+    package mutating func step(_ input: TickInput) -> TickOutput {
+        let past = absorb(input.outcome, now: input.now)
+        noteGap(now: input.now)
+        defer { memory.lastTick = input.now }
+
+        guard let fleet = input.fleet else {
+            memory.calmSince = nil
+            memory.wasBlind = true
+            let demand = Demand(input.observation, leaving: [], capacity: capacity)
+            let decision = Decision(current: nil, target: nil, steps: [])
+            return output(decision, nil, demand, nil, past, now: input.now)
+        }
+
+        var (supply, events) = Supply.sort(
+            fleet: fleet, observation: input.observation, settings: settings, memory: &memory, now: input.now)
+        events = past + events
+        noteResize(fleet, &events, now: input.now)
+        learnCapacity(input.observation, supply, now: input.now)
+
+        let tick = TickContext(
+            now: input.now, settings: settings, memory: memory, fleet: fleet, observation: input.observation,
+            supply: supply, demand: demand(input.observation, supply), capacity: capacity)
+        var decision = decide(tick)
+
+        var action: PlannedAction?
+        if input.authority == .act {
+            let plan = ActionPlan(tick: tick, decision: decision)
+            action = carryOut(plan, &supply, &events, tick)
+        } else if let target = decision.target {
+            decision.steps.append(
+                DecisionStep(rule: .authority, from: target, to: target, reason: .authority(input.authority)))
+        }
+        return output(decision, supply, tick.demand, action, events, now: input.now)
+    }
+
+    // MARK: Rules
+
+    private mutating func decide(_ tick: TickContext) -> Decision {
+        var decision = Decision(current: tick.current, target: 0, steps: [])
+        var target = 0
+        var tick = tick
+        func ask(_ rules: [any Rule]) {
+            for rule in rules {
+                guard let proposal = rule.propose(tick, target: target) else { continue }
+                let bounded = rule.kind.bound(proposal.target, target: target, current: tick.current)
+                // A need speaks even when it is met already; a hold or a limit only when it makes a difference.
+                guard bounded != target || rule.kind == .need else { continue }
+                decision.steps.append(
+                    DecisionStep(rule: rule.name, from: target, to: bounded, reason: proposal.reason))
+                target = bounded
+            }
+        }
+        ask(Self.needs)
+        noteCalm(needed: target, tick)
+        tick.memory = memory
+        ask(Self.rest)
+        memory.wasBlind = isBlind(tick)
+        decision.target = target
+        return decision
+    }
+
+    /// Calm is when full data says that fewer replicas would do.
+    private mutating func noteCalm(needed: Int, _ tick: TickContext) {
+        let calm =
+            needed < tick.current && !isBlind(tick) && !tick.memory.wasBlind
+            && Band().propose(tick, target: needed) == nil
+            && (FreshData().propose(tick, target: needed)?.target ?? 0) < tick.current
+        memory.calmSince = calm ? memory.calmSince ?? tick.now : nil
+    }
+
+    private func isBlind(_ tick: TickContext) -> Bool {
+        tick.demand.engines == 0 && tick.current > 0
+    }
+
+    // MARK: Actions
+
+    private mutating func carryOut(
+        _ plan: ActionPlan, _ supply: inout Supply, _ events: inout [PoolEvent], _ tick: TickContext
+    ) -> PlannedAction? {
+        for id in plan.uncordon {
+            memory.draining.removeAll { $0.id == id }
+            events.append(.uncordoned(id))
+        }
+        for id in plan.cordon {
+            memory.draining.track(memory.draining.map(\.id) + [id], now: tick.now)
+            events.append(.cordoned(id))
+        }
+        if !plan.cordon.isEmpty {
+            memory.lastScaleDown = tick.now
+            note(change: -plan.cordon.count, at: tick.now)
+        }
+        // One thing at a time: until an answer is known, nothing more is asked for.
+        guard let wanted = plan.action, memory.pending == nil else { return nil }
+        if let backOff = memory.backOff, tick.now < backOff.until { return nil }
+        memory.actionsPlanned += 1
+        let id = ActionID(rawValue: "\(pool)-\(tick.now.millisecondsSince1970)-\(memory.actionsPlanned)")
+        let planned = PlannedAction(id: id, action: wanted)
+        memory.pending = PoolMemory.Pending(planned: planned, at: tick.now, growth: plan.growth, leaving: plan.leaving)
+        return planned
+    }
+
+    private mutating func absorb(_ outcome: ActionOutcome?, now: Timestamp) -> [PoolEvent] {
+        guard let pending = memory.pending else { return [] }
+        guard let outcome, pending.planned.id == outcome.id else {
+            // An outcome that never comes must not stop everything; the fleet itself shows what happened.
+            if now - pending.at > settings.interval * 4 { memory.pending = nil }
+            return []
+        }
+        memory.pending = nil
+        switch outcome.result {
+        case .accepted, .failed(.outcomeUnknown):
+            // A lost answer may have been a yes: the cooldown runs, and the next look at the fleet tells the truth.
+            if pending.growth > 0 {
+                memory.lastScaleUp = pending.at
+                note(change: pending.growth, at: pending.at)
+            }
+            memory.backOff = nil
+            return pending.leaving.map { .drained($0.id, took: pending.at - $0.since, cutRequests: $0.cutRequests) }
+        case .failed(let error):
+            let failures = min((memory.backOff?.failures ?? 0) + 1, 6)
+            var wait = settings.interval * (1 << (failures - 1))
+            if case .throttled(let retryAfter?, _) = error { wait = max(wait, retryAfter) }
+            let until = now + min(wait, Self.longestBackOff)
+            memory.backOff = PoolMemory.BackOff(until: until, failures: failures, error: error)
+            return []
+        }
+    }
+
+    static let longestBackOff: Duration = .seconds(300)
+
+    /// Forgets an action that the caller knows will never have an outcome: it was planned and not submitted.
+    package mutating func forgetPending() {
+        memory.pending = nil
+    }
+
+    // MARK: Memory
+
+    private var capacity: Double? { settings.capacity ?? memory.learnedCapacity }
+
+    private func demand(_ observation: PoolObservation, _ supply: Supply) -> Demand {
+        Demand(observation, leaving: Set(supply.draining + supply.lost + supply.stuck), capacity: capacity)
+    }
+
+    private mutating func noteGap(now: Timestamp) {
+        let gap = memory.lastTick.map { now - $0 }
+        if let gap, gap >= .zero, gap <= settings.interval * 4 { return }
+        memory.watchingSince = now
+        memory.calmSince = nil
+    }
+
+    private mutating func noteResize(_ fleet: FleetState, _ events: inout [PoolEvent], now: Timestamp) {
+        defer { memory.lastDesired = fleet.desired }
+        guard let old = memory.lastDesired, let new = fleet.desired, old != new, memory.pending == nil,
+            !memory.recentSteps.contains(where: { now - $0.at <= settings.interval * 4 }), memory.draining.isEmpty
+        else { return }
+        events.append(.resizedFromOutside(from: old, to: new))
+        if new > old { memory.lastScaleUp = now } else { memory.lastScaleDown = now }
+    }
+
+    private mutating func note(change: Int, at now: Timestamp) {
+        memory.recentSteps.append(PoolMemory.Step(at: now, change: change))
+        let longest = max(settings.scaleUp.step?.per ?? .zero, settings.scaleDown.step.per, settings.interval * 4)
+        memory.recentSteps.removeAll { now - $0.at > longest }
+    }
+
+    /// Running requests are bounded by the engine's slots, and reach the bound while others wait.
+    private mutating func learnCapacity(_ observation: PoolObservation, _ supply: Supply, now: Timestamp) {
+        guard observation.enginesAreReplicas else { return }
+        for engine in observation.engines where engine.condition == .answering && supply.serving.contains(engine.id) {
+            guard let running = engine.running, running > 0, let waiting = engine.waiting, waiting > 0,
+                let since = engine.answeringSince, now - since >= settings.stableWindow
+            else { continue }
+            memory.learnedCapacity = max(memory.learnedCapacity ?? 0, running)
+        }
+    }
+
+    private func output(
+        _ decision: Decision, _ supply: Supply?, _ demand: Demand, _ action: PlannedAction?, _ events: [PoolEvent],
+        now: Timestamp
+    ) -> TickOutput {
+        TickOutput(
+            decision: decision, supply: supply, demand: demand, action: action, events: events,
+            nextTick: now + settings.interval)
+    }
+}

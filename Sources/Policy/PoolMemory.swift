@@ -1,0 +1,101 @@
+package import Fleet
+
+/// What a controller keeps between ticks. Stored with every tick, so that a restart continues where it stopped.
+package struct PoolMemory: Hashable, Sendable, Codable {
+    package var lastTick: Timestamp?
+    /// When this controller began to watch without a gap; nothing shrinks within one stable window of it.
+    package var watchingSince: Timestamp?
+    /// Since when fewer replicas would do, without interruption.
+    package var calmSince: Timestamp?
+    /// The previous tick lacked data.
+    package var wasBlind = false
+    package var lastScaleUp: Timestamp?
+    package var lastScaleDown: Timestamp?
+    /// Changes young enough for a step limit to count them, oldest first.
+    package var recentSteps: [Step] = []
+    /// Replicas that the controller has cordoned, by identifier.
+    package var draining: [Since] = []
+    /// Replicas whose boot has not ended, by identifier.
+    package var booting: [Since] = []
+    /// Replicas whose health check fails, by identifier.
+    package var dead: [Since] = []
+    /// Since when the group is smaller than the size it works towards, with nothing to show for the difference.
+    package var undeliveredSince: Timestamp?
+    /// The size that the control plane worked towards at the last tick.
+    package var lastDesired: Int?
+    /// The action whose outcome is not known yet.
+    package var pending: Pending?
+    package var backOff: BackOff?
+    /// The largest batch seen on a settled replica while requests waited there.
+    package var learnedCapacity: Double?
+    package var boots = BootClock()
+    package var actionsPlanned = 0
+
+    package init() {}
+
+    package struct Step: Hashable, Sendable, Codable {
+        package var at: Timestamp
+        /// Replicas ordered; negative when cordoned.
+        package var change: Int
+    }
+
+    package struct Since: Hashable, Sendable, Codable {
+        package var id: ReplicaID
+        package var since: Timestamp
+    }
+
+    package struct Pending: Hashable, Sendable, Codable {
+        package var planned: PlannedAction
+        package var at: Timestamp
+        /// Replicas by which it grows; 0 for a removal, which was counted when its victims were cordoned.
+        package var growth: Int
+        /// Drained replicas that it takes away.
+        package var leaving: [Leaving]
+    }
+
+    package struct Leaving: Hashable, Sendable, Codable {
+        package var id: ReplicaID
+        package var since: Timestamp
+        /// Requests still on it, by its last reading.
+        package var cutRequests: Double
+    }
+
+    package struct BackOff: Hashable, Sendable, Codable {
+        package var until: Timestamp
+        package var failures: Int
+        package var error: DriverError
+    }
+}
+
+extension [PoolMemory.Since] {
+    package func since(_ id: ReplicaID) -> Timestamp? { first { $0.id == id }?.since }
+
+    /// Keeps the moment of every identifier that is still there, adds the new ones at `now`.
+    mutating func track(_ ids: [ReplicaID], now: Timestamp) {
+        self = ids.sorted().map { PoolMemory.Since(id: $0, since: since($0) ?? now) }
+    }
+}
+
+/// The pool's own measured cold starts, from launch to first answer.
+package struct BootClock: Hashable, Sendable, Codable {
+    /// The latest ones, oldest first.
+    package private(set) var measured: [Duration] = []
+
+    static let kept = 64
+    /// Below this many, the configured expectation is a better guess than a quantile.
+    static let needed = 5
+
+    package init() {}
+
+    mutating func record(_ boot: Duration) {
+        measured.append(boot)
+        if measured.count > Self.kept { measured.removeFirst(measured.count - Self.kept) }
+    }
+
+    /// The 90th percentile of the measured boots (nearest rank), or `expected` while there are too few.
+    package func p90(expected: Duration) -> Duration {
+        guard measured.count >= Self.needed else { return expected }
+        let rank = Int((0.9 * Double(measured.count)).rounded(.up))
+        return measured.sorted()[rank - 1]
+    }
+}

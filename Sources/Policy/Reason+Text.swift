@@ -1,0 +1,73 @@
+import Fleet
+
+extension Reason: CustomStringConvertible {
+    /// One clause that a person on call understands.
+    package var description: String {
+        switch self {
+        case .demand(let requests, let capacity, let load):
+            "\(number(requests)) requests on replicas of \(number(capacity)): load \(percent(load))"
+        case .capacityUnknown: "the capacity of a replica is neither configured nor learned yet"
+        case .withinTolerance(let load, let threshold, let tolerance):
+            "load \(percent(load)) is within \(percent(tolerance)) of \(percent(threshold))"
+        case .queue(let waiting, let perReplica):
+            "\(number(waiting)) requests wait, one replica for every \(number(perReplica))"
+        case .headroom(let replicas): "headroom of \(replicas)"
+        case .fleetUnknown(let error): "the control plane does not answer: \(error)"
+        case .noData: "no engine answers"
+        case .partialData(let missing, let all): "\(missing) of \(all) engines do not answer and may be full"
+        case .gap: "first reading after a gap"
+        case .restart(let age, let window): "watching for \(span(age)) of \(span(window))"
+        case .band(let load, let below): "load \(percent(load)) is not below \(percent(below))"
+        case .wouldNotFit(let load, let threshold):
+            "one replica less would be loaded \(percent(load)), above \(percent(threshold))"
+        case .bootsInFlight(let count): "\(count) booting"
+        case .dwell(let calm, let needed): "calm for \(span(calm)) of \(span(needed))"
+        case .cooldown(let remaining): "cooldown, \(span(remaining)) left"
+        case .drainPending(let ids): "draining \(ids.map(\.rawValue).joined(separator: ", "))"
+        case .step(let replicas, let per):
+            per == .zero ? "at most \(replicas) at once" : "at most \(replicas) per \(span(per))"
+        case .backOff(let until, let error): "waiting until \(until) after: \(error)"
+        case .maximum(let count): "maximum \(count)"
+        case .minimum(let count): "minimum \(count)"
+        case .groupMaximum(let count): "the group's maximum is \(count)"
+        case .authority(let authority): authority.description
+        }
+    }
+}
+
+extension Authority: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .act: "acting"
+        case .advise(let why): "advice only: \(why)"
+        case .paused: "paused"
+        case .notLeader: "not the leader"
+        }
+    }
+
+    /// One word, as metrics name it.
+    package var name: String {
+        switch self {
+        case .act: "act"
+        case .advise: "advise"
+        case .paused: "paused"
+        case .notLeader: "not_leader"
+        }
+    }
+}
+
+/// At most one decimal.
+private func number(_ value: Double) -> String {
+    guard value.magnitude < 1e15 else { return String(value) }
+    let tenths = Int64((value * 10).rounded(.toNearestOrAwayFromZero))
+    return tenths % 10 == 0 ? String(tenths / 10) : "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
+}
+
+private func percent(_ ratio: Double) -> String { number(ratio * 100) + " %" }
+
+/// Hours, minutes and seconds, the leading zeros left out: `1h 5m 0s`, `45s`.
+private func span(_ duration: Duration) -> String {
+    let seconds = duration.wholeMilliseconds / 1000
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60)
+    return (hours > 0 ? "\(hours)h " : "") + (seconds >= 60 ? "\(minutes)m " : "") + "\(seconds % 60)s"
+}

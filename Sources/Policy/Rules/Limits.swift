@@ -1,0 +1,79 @@
+import Fleet
+
+/// Growing waits a moment after growing; what is in flight is credited, so this only smooths.
+struct CooldownUp: Rule {
+    let name = RuleName.cooldownUp
+    let kind = RuleKind.limit
+
+    func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        guard let last = tick.memory.lastScaleUp else { return nil }
+        let remaining = tick.settings.scaleUp.cooldown - (tick.now - last)
+        guard remaining > .zero, target > tick.current else { return nil }
+        return Proposal(tick.current, .cooldown(remaining: remaining))
+    }
+}
+
+struct StepUp: Rule {
+    let name = RuleName.stepUp
+    let kind = RuleKind.limit
+
+    func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        guard let step = tick.settings.scaleUp.step, target > tick.current else { return nil }
+        let room = step.replicas - tick.changes(within: step.per) { $0 > 0 }
+        return Proposal(tick.current + max(0, room), .step(replicas: step.replicas, per: step.per))
+    }
+}
+
+/// A control plane that has just refused is not asked again at once.
+struct BackOffRule: Rule {
+    let name = RuleName.backOff
+    let kind = RuleKind.limit
+
+    func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        guard let backOff = tick.memory.backOff, tick.now < backOff.until, target > tick.current else { return nil }
+        return Proposal(tick.current, .backOff(until: backOff.until, error: backOff.error.description))
+    }
+}
+
+/// The pool's own upper bound. A fleet above it shrinks step by step, and on full data only.
+struct Maximum: Rule {
+    let name = RuleName.maximum
+    let kind = RuleKind.limit
+
+    func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        let maximum = tick.settings.maximum
+        guard target > maximum else { return nil }
+        guard tick.current > maximum else { return Proposal(maximum, .maximum(maximum)) }
+        let mayShrink =
+            tick.demand.missing == 0 && tick.demand.engines > 0 && tick.supply.draining.isEmpty
+            && AfterGap().propose(tick, target: target) == nil
+        let step = mayShrink ? max(0, tick.settings.scaleDown.step.replicas) : 0
+        return Proposal(max(maximum, tick.current - step), .maximum(maximum))
+    }
+}
+
+/// The control plane's upper bound: an order beyond it would be refused. It never removes anything.
+struct GroupMaximum: Rule {
+    let name = RuleName.groupMaximum
+    let kind = RuleKind.limit
+
+    func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        guard let maximum = tick.fleet.maximum else { return nil }
+        let room = maximum - tick.supply.uncounted
+        guard target > room, target > tick.current else { return nil }
+        return Proposal(max(room, tick.current), .groupMaximum(maximum))
+    }
+}
+
+/// The pool's lower bound, after everything else. The control plane's own counts where it is higher: going below it
+/// would be refused.
+struct Minimum: Rule {
+    let name = RuleName.minimum
+    let kind = RuleKind.floor
+
+    func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        let groups = min(tick.fleet.minimum ?? 0, tick.current)
+        let minimum = max(tick.settings.minimum, groups)
+        return target < minimum ? Proposal(minimum, .minimum(minimum)) : nil
+    }
+}

@@ -1,0 +1,68 @@
+import Fleet
+
+/// Enough replicas for the requests that are there, at the load that growth aims at.
+///
+/// Worked example: 22 requests, capacity 8, `load_above` 0.6: 22 / 4.8 = 4.6, so 5 replicas. On 4 replicas the load is
+/// 22 / 32 = 0.69; with a tolerance of 0.1 growth starts above 0.66, so this orders the fifth.
+struct ObservedDemand: Rule {
+    let name = RuleName.observedDemand
+    let kind = RuleKind.need
+
+    func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        guard let requests = tick.demand.requests else { return nil }
+        guard let capacity = tick.capacity, let needed = tick.replicas(for: requests),
+            let load = tick.load(of: requests, on: tick.current)
+        else { return Proposal(0, .capacityUnknown) }
+        let (threshold, tolerance) = (tick.settings.scaleUp.loadAbove, tick.settings.tolerance)
+        if needed > tick.current, load <= threshold * (1 + tolerance) {
+            return Proposal(tick.current, .withinTolerance(load: load, threshold: threshold, tolerance: tolerance))
+        }
+        return Proposal(needed, .demand(requests: requests, capacity: capacity, load: load))
+    }
+}
+
+/// One more replica for every so many waiting requests.
+///
+/// Added to the replicas that have settled: those that boot or have just come up are the answer to this queue already,
+/// and have had no time to take their part of it.
+struct Queue: Rule {
+    let name = RuleName.queue
+    let kind = RuleKind.need
+
+    func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        guard let perReplica = tick.settings.requestsPerReplicaInQueue, perReplica > 0 else { return nil }
+        let waiting = (tick.demand.waiting ?? 0) + (tick.demand.held ?? 0)
+        guard waiting > 0 else { return nil }
+        let more = wholeReplicas((waiting / perReplica).rounded(.up))
+        return Proposal(settled(tick) + more, .queue(waiting: waiting, perReplica: perReplica))
+    }
+
+    private func settled(_ tick: TickContext) -> Int {
+        guard tick.observation.enginesAreReplicas else { return tick.supply.serving.count }
+        return tick.supply.serving.count { id in
+            guard let since = tick.observation.engines.first(where: { $0.id == id })?.answeringSince else {
+                return true
+            }
+            return tick.now - since >= tick.settings.stableWindow
+        }
+    }
+}
+
+/// Replicas, or a share of the demand, above what is needed.
+struct HeadroomRule: Rule {
+    let name = RuleName.headroom
+    let kind = RuleKind.need
+
+    func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        switch tick.settings.headroom {
+        case .replicas(let spare):
+            guard spare > 0, target > 0 else { return nil }
+            return Proposal(target + spare, .headroom(replicas: spare))
+        case .ratio(let share):
+            guard share > 0, let requests = tick.demand.requests,
+                let needed = tick.replicas(for: requests * (1 + share)), needed > target
+            else { return nil }
+            return Proposal(needed, .headroom(replicas: needed - target))
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package import Fleet
+
+/// One reason to have more or fewer replicas.
+///
+/// A rule looks and proposes; how far its proposal moves the count is bounded by its kind, so that no rule can do what
+/// its kind may not, whatever it returns.
+package protocol Rule: Sendable {
+    var name: RuleName { get }
+    var kind: RuleKind { get }
+    /// - Parameter target: the count as the rules before this one left it.
+    /// - Returns: `nil` when the rule has nothing to say.
+    func propose(_ tick: TickContext, target: Int) -> Proposal?
+}
+
+package struct Proposal: Hashable, Sendable {
+    package var target: Int
+    package var reason: Reason
+
+    package init(_ target: Int, _ reason: Reason) {
+        self.target = target
+        self.reason = reason
+    }
+}
+
+/// What a rule may do to the count. The kinds are applied in this order.
+package enum RuleKind: Sendable, CaseIterable {
+    /// Only raise it.
+    case need
+    /// Only keep what is there: raise it, to the present count at most.
+    case hold
+    /// Only lower it.
+    case limit
+    /// Only lift it to the minimum.
+    case floor
+
+    package func bound(_ proposed: Int, target: Int, current: Int) -> Int {
+        switch self {
+        case .need, .floor: max(target, proposed)
+        case .hold: max(target, min(proposed, current))
+        case .limit: min(target, max(0, proposed))
+        }
+    }
+}
+
+/// What the rules of one tick look at.
+package struct TickContext: Sendable {
+    package var now: Timestamp
+    package var settings: PolicySettings
+    package var memory: PoolMemory
+    package var fleet: FleetState
+    package var observation: PoolObservation
+    package var supply: Supply
+    package var demand: Demand
+    /// Requests that one replica serves at once; `nil` when neither configured nor learned.
+    package var capacity: Double?
+
+    /// Replicas that the decision counts on now.
+    package var current: Int { supply.current }
+
+    /// Share of `replicas` in use if they served `requests`; infinite for demand on nothing, `nil` when unknown.
+    package func load(of requests: Double?, on replicas: Int) -> Double? {
+        guard let requests, let capacity, capacity > 0 else { return nil }
+        if requests == 0 { return 0 }
+        return replicas > 0 ? requests / (capacity * Double(replicas)) : .infinity
+    }
+
+    /// The fewest replicas that serve `requests` at the load that growth aims at.
+    package func replicas(for requests: Double) -> Int? {
+        guard let capacity, capacity > 0 else { return nil }
+        // A hair less, so that a quotient such as 12.000000000000002 does not order a thirteenth replica.
+        return max(0, wholeReplicas((requests / (capacity * settings.scaleUp.loadAbove) - 1e-9).rounded(.up)))
+    }
+
+    /// Replicas ordered (positive) or cordoned (negative) within the last `window`.
+    func changes(within window: Duration, where counts: (Int) -> Bool) -> Int {
+        memory.recentSteps.filter { now - $0.at < window && counts($0.change) }.reduce(0) { $0 + abs($1.change) }
+    }
+}
+
+/// A count that is too large for an integer is the largest that makes sense here.
+func wholeReplicas(_ count: Double) -> Int {
+    count < 1_000_000 ? Int(count) : 1_000_000
+}

@@ -1,0 +1,111 @@
+package import Fleet
+
+/// The replicas of a pool, each in exactly one place: what the control plane says, joined with what the engines say.
+package struct Supply: Hashable, Sendable, Codable {
+    /// Answering, or silent for too short a time to give up on.
+    package var serving: [ReplicaID] = []
+    /// On their way and within the boot deadline.
+    package var booting: [ReplicaID] = []
+    /// Ordered replicas that the control plane does not list yet.
+    package var undelivered = 0
+    /// Cordoned by the controller.
+    package var draining: [ReplicaID] = []
+    /// Past the boot deadline.
+    package var stuck: [ReplicaID] = []
+    /// Failing their health check.
+    package var dead: [ReplicaID] = []
+    /// Silent for long while others answer; left alone, since they may still serve somebody.
+    package var lost: [ReplicaID] = []
+    package var sleeping: [ReplicaID] = []
+    /// Broken, by the control plane's word.
+    package var failed: [ReplicaID] = []
+
+    /// Replicas that the decision counts on.
+    package var current: Int { serving.count + booting.count + undelivered }
+
+    /// Replicas that the control plane counts in its size and the decision does not.
+    package var uncounted: Int { draining.count + stuck.count + dead.count + lost.count + sleeping.count }
+
+    package init() {}
+}
+
+extension Supply {
+    /// Sorts every replica into its place and lets the memory take note of what is new.
+    ///
+    /// A replica is placed by the first that holds: 1. terminating, stopped: nowhere; 2. failed; 3. cordoned;
+    /// 4. the control plane or the engine says it boots: booting, or stuck past the deadline; 5. dead; 6. sleeping;
+    /// 7. lost; 8. serving.
+    static func sort(
+        fleet: FleetState, observation: PoolObservation, settings: PolicySettings, memory: inout PoolMemory,
+        now: Timestamp
+    ) -> (Supply, [PoolEvent]) {
+        var supply = Supply()
+        var events: [PoolEvent] = []
+        let engines = observation.enginesAreReplicas ? observation.engines : []
+        let answering = engines.count { $0.condition == .answering || $0.condition == .leftoverGauges }
+        let longSilent = engines.filter { isLongSilent($0, settings) }.map(\.id)
+        // When most engines fall silent at once it is the observer that is cut off, not the replicas that are gone.
+        let lost = answering > longSilent.count ? Set(longSilent) : []
+
+        let present = fleet.replicas.filter { $0.state != .terminating && $0.state != .stopped }
+        memory.draining.removeAll { drained in !present.contains { $0.id == drained.id } }
+        var bootingNow: [ReplicaID] = []
+        var deadNow: [ReplicaID] = []
+
+        for replica in present {
+            let id = replica.id
+            let engine = engines.first { $0.id == id }
+            if case .failed = replica.state {
+                supply.failed.append(id)
+            } else if memory.draining.since(id) != nil {
+                supply.draining.append(id)
+            } else if boots(replica, engine) {
+                bootingNow.append(id)
+                let since = replica.launchedAt ?? memory.booting.since(id) ?? now
+                if now - since <= settings.boot.deadline {
+                    supply.booting.append(id)
+                } else {
+                    supply.stuck.append(id)
+                    if now - settings.interval - since <= settings.boot.deadline { events.append(.bootTimedOut(id)) }
+                }
+            } else if case .dead = engine?.condition {
+                deadNow.append(id)
+                supply.dead.append(id)
+                if memory.dead.since(id) == nil { events.append(.died(id)) }
+            } else if engine?.condition == .sleeping {
+                supply.sleeping.append(id)
+            } else if lost.contains(id) {
+                supply.lost.append(id)
+            } else {
+                supply.serving.append(id)
+            }
+        }
+
+        for boot in memory.booting where supply.serving.contains(boot.id) {
+            let launched = fleet.replicas.first { $0.id == boot.id }?.launchedAt ?? boot.since
+            let answered = engines.first { $0.id == boot.id }?.answeringSince ?? now
+            let took = max(answered - launched, .zero)
+            memory.boots.record(took)
+            events.append(.booted(boot.id, took: took))
+        }
+        memory.booting.track(bootingNow, now: now)
+        memory.dead.track(deadNow, now: now)
+
+        let undelivered = max(0, (fleet.desired ?? 0) - present.count)
+        memory.undeliveredSince = undelivered == 0 ? nil : memory.undeliveredSince ?? now
+        if let since = memory.undeliveredSince, now - since <= settings.boot.deadline {
+            supply.undelivered = undelivered
+        }
+        return (supply, events)
+    }
+
+    private static func boots(_ replica: Replica, _ engine: EngineObservation?) -> Bool {
+        if case .booting = replica.state { return true }
+        return engine?.condition == .starting
+    }
+
+    private static func isLongSilent(_ engine: EngineObservation, _ settings: PolicySettings) -> Bool {
+        guard case .silent = engine.condition, let age = engine.age else { return false }
+        return age > settings.lostAfter
+    }
+}
