@@ -38,6 +38,7 @@ import Testing
             ("@preconcurrency import Dispatch", "imports Dispatch"),
             ("  @_spi(Testing) public import Glibc", "imports Glibc"),
             ("import struct Policy.Decision", "imports Policy"),
+            ("import Fleet\npackage import Policy\n\nstruct X {}", "imports Policy"),
             ("#if canImport(Glibc)\nimport Glibc\n#endif", "imports Glibc"),
             ("let now = Date()", "uses Date("),
             ("try await Task.sleep(for: .seconds(1))", "uses Task.sleep"),
@@ -59,7 +60,7 @@ import Testing
     @Test(
         "the check lets be what is allowed",
         arguments: [
-            "import Fleet", "package import Fleet",
+            "import Fleet", "package import Fleet\nimport Fleet\n\npackage struct X {}",
             "// import Foundation", "/// Never print(x) here.", "let x = 1  // not Date()",
             "/* import Dispatch\n   print(x) */ let x = 1",
             "let x = Double.random(in: 0..<1, using: &generator)",
@@ -76,7 +77,7 @@ private func impurities(in source: String, allowedImports: Set<String>) -> [Stri
     let code = source.replacing(/(?s)\/\*.*?\*\//, with: "").replacing(/(?m)(^|[^:])\/\/.*$/) { $0.output.1 }
 
     let imports = code.matches(
-        of: /(?m)^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:\w+\s+)?import\s+(?:\w+\s+)?(\w+)/)
+        of: /(?m)^[ \t]*(?:@\w+(?:\([^)]*\))?[ \t]+)*(?:\w+[ \t]+)?import[ \t]+(?:[a-z]+[ \t]+)?(\w+)/)
     let forbidden = imports.map { String($0.output.1) }.filter { !allowedImports.contains($0) }
         .map { "imports \($0)" }
 

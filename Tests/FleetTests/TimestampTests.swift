@@ -26,14 +26,15 @@ import Testing
     }
 
     @Test("agrees with a calendar that counts days month by month, from 1600 to 2400")
-    func slowCalendar() {
+    func slowCalendar() throws {
         let daysFrom1600To1970 = (1600..<1970).reduce(0) { $0 + (isLeap($1) ? 366 : 365) }
         var day = -daysFrom1600To1970
         for year in 1600...2400 {
             for (index, length) in monthLengths(in: year).enumerated() {
                 let month = "\(year)-\(index < 9 ? "0" : "")\(index + 1)"
-                #expect(midnight(ofDay: day).description == "\(month)-01T00:00:00.000Z")
-                #expect(midnight(ofDay: day + length - 1).description == "\(month)-\(length)T00:00:00.000Z")
+                // The first disagreement ends the test: there would be thousands.
+                try #require(midnight(ofDay: day).description == "\(month)-01T00:00:00.000Z")
+                try #require(midnight(ofDay: day + length - 1).description == "\(month)-\(length)T00:00:00.000Z")
                 day += length
             }
         }
