@@ -1,0 +1,264 @@
+/// Reads Prometheus text (0.0.4 and 1.0.0) and OpenMetrics 1.0, a line a step, without allocating for what it reads.
+///
+/// A line that breaks the grammar is left out and counted, and the others are read: one bad exporter must not blind us
+/// for the rest of its body. Line feeds therefore always end a line, also inside quotes. Text is read leniently (blanks,
+/// CRLF, no last line feed, any order of lines, exemplars cut off), OpenMetrics by its own strict grammar within a line
+/// and as leniently across lines. Timestamps and exemplars are checked and dropped. Repeated series are the
+/// caller's matter, as only it knows which series it keeps; `Exposition` keeps the first.
+///
+/// Feed the same bytes to every call, and use nothing of what was read when a call throws: the body is then damaged.
+package struct ExpositionParser {
+    package enum Element {
+        /// A number; its labels are in `labels` until the next step.
+        case sample(name: ExpositionToken, value: Double)
+        case type(name: ExpositionToken, MetricType)
+        case help(name: ExpositionToken, text: ExpositionToken)
+        case unit(name: ExpositionToken, text: ExpositionToken)
+    }
+
+    /// The labels of the sample that was read last, in the order of the body, each name once.
+    package private(set) var labels: [LabelToken] = []
+    package private(set) var skipped = SkippedLines()
+    private let isStrict: Bool
+    private var selection: NameSelection?
+    private var position = 0
+    private var line = 0
+    private var hasEnded = false
+
+    /// - Parameter families: The families wanted, by their names in text 0.0.4; lines of others are passed over unread,
+    ///   and so is what is wrong with them. `nil` reads everything.
+    package init(format: ExpositionFormat, families: Set<String>? = nil) {
+        isStrict = format == .openMetrics
+        selection = families.map { NameSelection(families: $0) }
+    }
+
+    /// The next line that says something, or `nil` at the end.
+    package mutating func next(in bytes: Span<UInt8>) throws(ExpositionError) -> Element? {
+        while position < bytes.count {
+            let start = position
+            var end = lineEnd(bytes, from: start)
+            position = end + 1
+            line += 1
+            if hasEnded { throw .dataAfterEnd(line: line) }
+            if end > start, bytes[end - 1] == Byte.carriageReturn { end -= 1 }
+            do throws(SkippedLine.Reason) {
+                if let element = try element(bytes, start, end) { return element }
+            } catch {
+                for i in start..<end where bytes[i] == 0 { throw .nulByte(line: line) }
+                skipped.add(line, error)
+            }
+        }
+        if isStrict, !hasEnded { throw .missingEnd }
+        return nil
+    }
+
+    private mutating func element(
+        _ bytes: Span<UInt8>, _ start: Int, _ end: Int
+    ) throws(SkippedLine.Reason) -> Element? {
+        var i = start
+        if !isStrict { skipBlanks(bytes, &i, end) }
+        guard i < end else {
+            if isStrict { throw .blank }
+            return nil
+        }
+        return bytes[i] == Byte.hash ? try metadata(bytes, i + 1, end) : try sample(bytes, i, end)
+    }
+}
+
+// MARK: Samples
+
+extension ExpositionParser {
+    private mutating func sample(
+        _ bytes: Span<UInt8>, _ start: Int, _ end: Int
+    ) throws(SkippedLine.Reason) -> Element? {
+        labels.removeAll(keepingCapacity: true)
+        var i = start
+        var name = legacyName(bytes, &i, end, colons: true)
+        if name.start < name.end, !isSelected(bytes, name) { return nil }
+        let nameEnd = i
+        if !isStrict { skipBlanks(bytes, &i, end) }
+        if i < end, bytes[i] == Byte.open {
+            i += 1
+            let outer = name
+            name = try labelSet(bytes, &i, end, name: name)
+            if !isStrict { skipBlanks(bytes, &i, end) }
+            if name != outer, !isSelected(bytes, name) { return nil }
+        } else if !isStrict, i == nameEnd {
+            throw name.start < name.end ? .value : .name
+        }
+        guard name.start < name.end else { throw .name }
+        if isStrict { try oneBlank(bytes, &i, end, or: .value) }
+
+        let valueStart = i
+        skipToken(bytes, &i, end)
+        guard let value = parseNumber(bytes, valueStart, i) else { throw .value }
+        if i < end { try isStrict ? strictTail(bytes, i, end, name) : lenientTail(bytes, i, end) }
+        return .sample(name: name, value: value)
+    }
+
+    /// `[timestamp] [# whatever]`
+    private func lenientTail(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) throws(SkippedLine.Reason) {
+        var i = start
+        skipBlanks(bytes, &i, end)
+        guard i < end, bytes[i] != Byte.hash else { return }
+        if bytes[i] == Byte.minus { i += 1 }
+        let digits = i
+        while i < end, isDigit(bytes[i]) { i += 1 }
+        guard i > digits, i == end || isBlank(bytes[i]) else { throw .timestamp }
+        skipBlanks(bytes, &i, end)
+        guard i == end || bytes[i] == Byte.hash else { throw .trailing }
+    }
+
+    /// ` timestamp`, ` # {labels} value`, or both; the exemplar may have a timestamp of its own.
+    private mutating func strictTail(
+        _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ name: ExpositionToken
+    ) throws(SkippedLine.Reason) {
+        var i = start
+        try oneBlank(bytes, &i, end, or: .trailing)
+        if i < end, bytes[i] != Byte.hash {
+            try finiteNumber(bytes, &i, end, or: .timestamp)
+            if i == end { return }
+            try oneBlank(bytes, &i, end, or: .trailing)
+        }
+        let mayHaveExemplar = ends(bytes, name, with: "_total") || ends(bytes, name, with: "_bucket")
+        guard mayHaveExemplar, i < end, bytes[i] == Byte.hash else { throw .exemplar }
+        i += 1
+        try oneBlank(bytes, &i, end, or: .exemplar)
+        guard i < end, bytes[i] == Byte.open else { throw .exemplar }
+        i += 1
+        let own = labels.count
+        guard try labelSet(bytes, &i, end, name: name) == name else { throw .exemplar }
+        labels.removeLast(labels.count - own)
+        try oneBlank(bytes, &i, end, or: .exemplar)
+        let valueStart = i
+        skipToken(bytes, &i, end)
+        guard parseNumber(bytes, valueStart, i) != nil else { throw .exemplar }
+        if i == end { return }
+        try oneBlank(bytes, &i, end, or: .exemplar)
+        try finiteNumber(bytes, &i, end, or: .exemplar)
+        guard i == end else { throw .exemplar }
+    }
+
+    /// Reads behind the opening brace to behind the closing one, adding to `labels`.
+    ///
+    /// - Returns: The metric's name: the given one, or the lone quoted one inside the braces.
+    private mutating func labelSet(
+        _ bytes: Span<UInt8>, _ i: inout Int, _ end: Int, name: ExpositionToken
+    ) throws(SkippedLine.Reason) -> ExpositionToken {
+        let own = labels.count
+        var name = name
+        while true {
+            skipBlanks(bytes, &i, end)
+            guard i < end else { throw .labelSeparator }
+            if bytes[i] == Byte.close { break }
+            let isQuoted = bytes[i] == Byte.quote
+            let label = isQuoted ? try quoted(bytes, &i, end) : legacyName(bytes, &i, end, colons: false)
+            guard label.start < label.end else { throw .labelName }
+            skipBlanks(bytes, &i, end)
+            if i < end, bytes[i] == Byte.equals {
+                i += 1
+                skipBlanks(bytes, &i, end)
+                guard i < end, bytes[i] == Byte.quote else { throw .labelValue }
+                labels.append(LabelToken(name: label, value: try quoted(bytes, &i, end)))
+                skipBlanks(bytes, &i, end)
+            } else if isQuoted, name.start == name.end {
+                name = label
+            } else {
+                throw .labelName
+            }
+            guard i < end else { throw .labelSeparator }
+            if bytes[i] == Byte.close { break }
+            guard bytes[i] == Byte.comma else { throw .labelSeparator }
+            i += 1
+        }
+        i += 1
+        if hasDuplicates(bytes, from: own) { throw .duplicateLabel }
+        return name
+    }
+
+    /// Whether a label's name is there twice or is `__name__`, which the metric's own name is.
+    private func hasDuplicates(_ bytes: Span<UInt8>, from first: Int) -> Bool {
+        guard labels.count - first <= 32 else {
+            let names = Set(labels[first...].map { $0.name.string(in: bytes) })
+            return names.count < labels.count - first || names.contains("__name__")
+        }
+        for i in first..<labels.count {
+            if bytes[labels[i].name.start] == UInt8(ascii: "_"), equals(bytes, labels[i].name, "__name__") {
+                return true
+            }
+            for j in first..<i where equals(bytes, labels[i].name, labels[j].name) { return true }
+        }
+        return false
+    }
+
+    private mutating func isSelected(_ bytes: Span<UInt8>, _ name: ExpositionToken) -> Bool {
+        selection?.contains(name, in: bytes) ?? true
+    }
+}
+
+// MARK: Metadata
+
+extension ExpositionParser {
+    /// Reads behind the `#`. In text all else is a comment; in OpenMetrics there are none, and `# EOF` ends it.
+    private mutating func metadata(
+        _ bytes: Span<UInt8>, _ start: Int, _ end: Int
+    ) throws(SkippedLine.Reason) -> Element? {
+        var i = start
+        try blanks(bytes, &i, end, or: isStrict ? .metadata : nil)
+        let wordStart = i
+        skipToken(bytes, &i, end)
+        let word = ExpositionToken(start: wordStart, end: i)
+        if isStrict, i == end, equals(bytes, word, "EOF") {
+            hasEnded = true
+            return nil
+        }
+        let isType = equals(bytes, word, "TYPE")
+        let isHelp = equals(bytes, word, "HELP")
+        let isUnit = isStrict && equals(bytes, word, "UNIT")
+        guard wordStart > start, isType || isHelp || isUnit else {
+            if isStrict { throw .metadata }
+            return nil
+        }
+
+        try blanks(bytes, &i, end, or: .metadata)
+        guard i < end else { throw .metadata }
+        let isQuoted = bytes[i] == Byte.quote
+        let name = isQuoted ? try quoted(bytes, &i, end) : legacyName(bytes, &i, end, colons: true)
+        guard name.start < name.end else { throw .metadata }
+        guard isSelected(bytes, name) else { return nil }
+        if i < end || isStrict || isType { try blanks(bytes, &i, end, or: .metadata) }
+        var text = ExpositionToken(start: i, end: end, isEscaped: true)
+        if isHelp { return .help(name: name, text: text) }
+        if isUnit {
+            guard i == end || ends(bytes, name, with: text) else { throw .metadata }
+            return .unit(name: name, text: text)
+        }
+        if !isStrict {
+            while text.end > text.start, isBlank(bytes[text.end - 1]) { text.end -= 1 }
+        }
+        guard let type = type(named: text.string(in: bytes)) else { throw .metadata }
+        return .type(name: name, type)
+    }
+
+    private func type(named word: String) -> MetricType? {
+        guard !isStrict else { return MetricType(rawValue: word) }
+        switch word {
+        case "counter", "gauge", "histogram", "summary": return MetricType(rawValue: word)
+        case "untyped": return .unknown
+        default: return MetricType(rawValue: word) == nil ? nil : .unknown
+        }
+    }
+
+    /// Passes one blank in OpenMetrics, a run of them in text; a missing one is the given fault.
+    private func blanks(
+        _ bytes: Span<UInt8>, _ i: inout Int, _ end: Int, or fault: SkippedLine.Reason?
+    ) throws(SkippedLine.Reason) {
+        let start = i
+        if isStrict {
+            if i < end, bytes[i] == Byte.blank { i += 1 }
+        } else {
+            skipBlanks(bytes, &i, end)
+        }
+        if i == start, let fault { throw fault }
+    }
+}

@@ -1,0 +1,99 @@
+import Testing
+
+@testable import Exposition
+
+@Suite struct ExpositionPropertyTests {
+    @Test(arguments: ExpositionFormat.allCases, 0..<200 as Range<UInt64>)
+    func whatIsWrittenReadsBackTheSame(format: ExpositionFormat, seed: UInt64) throws {
+        var random = SplitMix(state: seed)
+        let families = randomFamilies(format, &random)
+        var buffer: [UInt8] = []
+        ExpositionWriter(format: format).write(families, into: &buffer)
+        let exposition = try Exposition(buffer, format: format)
+        #expect(exposition.families.count == families.count)
+        for (read, written) in zip(exposition.families, families) { #expect(read == written) }
+        #expect(exposition.skipped.count == 0)
+        #expect(exposition.duplicates == 0)
+    }
+
+    /// Whatever arrives, reading ends, and says no more samples than there are lines.
+    @Test(arguments: ExpositionFormat.allCases, 0..<200 as Range<UInt64>)
+    func damagedBodiesAreReadOrRefused(format: ExpositionFormat, seed: UInt64) throws {
+        var random = SplitMix(state: seed)
+        var body: [UInt8] = []
+        ExpositionWriter(format: format).write(randomFamilies(format, &random), into: &body)
+        let alphabet = Array("{}\",=#\\ \t\n\r\0a1.:é+-".utf8) + [0xff]
+        for _ in 0..<Int.random(in: 1...8, using: &random) where !body.isEmpty {
+            let place = Int.random(in: 0..<body.count, using: &random)
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0: body[place] = alphabet.randomElement(using: &random) ?? 0
+            case 1: body.remove(at: place)
+            default: body.insert(alphabet.randomElement(using: &random) ?? 0, at: place)
+            }
+        }
+        guard let exposition = try? Exposition(body, format: format) else { return }
+        let samples = exposition.families.reduce(0) { $0 + $1.samples.count }
+        let lines = body.split(separator: Byte.lineFeed).count
+        #expect(samples + exposition.duplicates + exposition.skipped.count <= lines + 1)
+    }
+
+    private func randomFamilies(_ format: ExpositionFormat, _ random: inout SplitMix) -> [MetricFamily] {
+        // What text cannot say is not asked of it.
+        let types: [MetricType] =
+            format == .openMetrics ? MetricType.allCases : [.counter, .gauge, .histogram, .summary, .unknown]
+        return (0..<Int.random(in: 0...6, using: &random)).map { index in
+            let type = types.randomElement(using: &random) ?? .gauge
+            let hasUnit = format == .openMetrics && Bool.random(using: &random)
+            let suffix = (hasUnit ? "_seconds" : "") + (type.requiredSuffix ?? "")
+            var family = MetricFamily(
+                "ns:m\(index)_\(type)" + suffix, help: randomText(&random), type: type, unit: hasUnit ? "seconds" : nil)
+            for row in 0..<Int.random(in: 1...3, using: &random) {
+                let labels =
+                    (0..<Int.random(in: 0...3, using: &random)).map {
+                        MetricLabel("l\($0)", randomText(&random))
+                    } + [MetricLabel("row", "\(row)")]
+                if type == .histogram {
+                    let bound = Double.random(in: -1...1e7, using: &random)
+                    family.addHistogram(
+                        labels: labels, buckets: [(bound, 1), (bound + 1, 2)], sum: randomValue(&random), count: 3)
+                } else {
+                    family.samples.append(MetricSample(labels: labels, value: randomValue(&random)))
+                }
+            }
+            return family
+        }
+    }
+
+    private func randomText(_ random: inout SplitMix) -> String {
+        let letters: [Character] = ["a", "\\", "\"", "\n", "n", " ", "#", "}", ",", "é", "☃", "🚀", "\t", "\r", "="]
+        let text = String(
+            (0..<Int.random(in: 1...6, using: &random)).map { _ in letters.randomElement(using: &random) ?? "a" })
+        // A final carriage return or a blank one cannot be told from the line's own end in a help text.
+        return text + "."
+    }
+
+    private func anyFinite(_ value: Double) -> Double { value.isFinite ? value : 0 }
+
+    private func randomValue(_ random: inout SplitMix) -> Double {
+        switch Int.random(in: 0..<5, using: &random) {
+        case 0: Double(Int.random(in: -10...1_000_000, using: &random))
+        case 1: Double.random(in: 0...1, using: &random)
+        case 2: [.infinity, -.infinity, -0.0, .leastNonzeroMagnitude][Int.random(in: 0..<4, using: &random)]
+        default:
+            anyFinite(Double(bitPattern: random.next()))
+        }
+    }
+}
+
+/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
+    }
+}
