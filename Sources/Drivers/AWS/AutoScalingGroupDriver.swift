@@ -1,0 +1,216 @@
+package import Fleet
+
+/// What an `AutoScalingGroupDriver` needs to know.
+package struct AutoScalingGroupSettings: Sendable, Hashable {
+    package var group: String
+    package var region: String
+    /// Where the engine of an instance listens, such as `http://{private_ip}:8000`. Without one, replicas have no
+    /// endpoint and EC2 is not asked, so their launch time and market stay unknown too.
+    package var endpointTemplate: String?
+    /// Where all AWS services are called instead of at their public addresses.
+    package var serviceEndpoint: String?
+    package var onDemandUSDPerHour: Double?
+    package var spotUSDPerHour: Double?
+    /// Bounds one `describe()` and one `submit(_:id:)`, all calls and retries included.
+    package var deadline: Duration
+
+    package init(
+        group: String, region: String, endpointTemplate: String? = nil, serviceEndpoint: String? = nil,
+        onDemandUSDPerHour: Double? = nil, spotUSDPerHour: Double? = nil, deadline: Duration = .seconds(10)
+    ) {
+        self.group = group
+        self.region = region
+        self.endpointTemplate = endpointTemplate
+        self.serviceEndpoint = serviceEndpoint
+        self.onDemandUSDPerHour = onDemandUSDPerHour
+        self.spotUSDPerHour = spotUSDPerHour
+        self.deadline = deadline
+    }
+}
+
+/// A pool that is one EC2 Auto Scaling group, whose size is counted in instances.
+///
+/// Growing sets the group's desired capacity; removing terminates named instances and lowers it with each. The group
+/// must not choose victims by itself: suspend its `AZRebalance` process and give it no scaling policies of its own.
+package struct AutoScalingGroupDriver: FleetInventory, FleetActuator {
+    private let settings: AutoScalingGroupSettings
+    private let client: AWSQueryClient
+    private let surroundings: AWSSurroundings
+
+    package init(
+        settings: AutoScalingGroupSettings, credentials: AWSCredentialsProvider, surroundings: AWSSurroundings
+    ) {
+        self.settings = settings
+        self.surroundings = surroundings
+        client = AWSQueryClient(
+            region: settings.region,
+            endpoints: AWSEndpoints(
+                region: settings.region, explicit: settings.serviceEndpoint, surroundings: surroundings),
+            credentials: credentials, surroundings: surroundings)
+    }
+
+    package func describe() async throws(DriverError) -> FleetState {
+        let end = surroundings.uptime() + settings.deadline
+        let group = try await readGroup(until: end)
+        let observedAt = surroundings.now()
+        let members = group.instances?.member ?? []
+        let details =
+            settings.endpointTemplate == nil ? [:] : try await readInstances(members.map(\.id), until: end)
+        return FleetState(
+            observedAt: observedAt, desired: group.desired, minimum: group.minimum, maximum: group.maximum,
+            replicas: members.map { replica($0, details[$0.id]) })
+    }
+
+    package func submit(_ action: ScalingAction, id: ActionID) async throws(DriverError) -> Receipt {
+        let end = surroundings.uptime() + settings.deadline
+        switch action {
+        case .grow(let target): return try await grow(to: target, until: end)
+        case .remove(let ids): return try await remove(ids, until: end)
+        }
+    }
+}
+
+// MARK: - Actions
+
+extension AutoScalingGroupDriver {
+    /// Only ever raises the desired capacity: a group that is already that large is left alone.
+    private func grow(to target: Int, until end: Duration) async throws(DriverError) -> Receipt {
+        let group = try await readGroup(until: end)
+        guard target > group.desired else { return Receipt() }
+        guard target <= group.maximum else {
+            throw .rejected(message: "\(place): asked for \(target) instances, MaxSize is \(group.maximum)")
+        }
+        let call = AWSQueryCall(.autoscaling, "SetDesiredCapacity", .writes)
+            .with("AutoScalingGroupName", settings.group)
+            .with("DesiredCapacity", target)
+            .with("HonorCooldown", false)
+        let answer = try await client.answer(to: call, as: SetDesiredCapacityAnswer.self, until: end)
+        return Receipt(reference: answer.metadata.requestID)
+    }
+
+    /// Terminates one instance after the other and stops at the first error.
+    ///
+    /// Asking twice for the same instances is safe, because the group is read first and those that are gone or going are
+    /// skipped. Once one has been terminated, any error is `outcomeUnknown`: something was changed.
+    private func remove(_ ids: [ReplicaID], until end: Duration) async throws(DriverError) -> Receipt {
+        let group = try await readGroup(until: end)
+        var plan = try removalPlan(ids, in: group)
+        var activities: [String] = []
+        for (done, id) in plan.victims.enumerated() {
+            let call = AWSQueryCall(.autoscaling, "TerminateInstanceInAutoScalingGroup", .writes)
+                .with("InstanceId", id.rawValue)
+                .with("ShouldDecrementDesiredCapacity", true)
+            do {
+                let answer = try await client.answer(to: call, as: TerminateInstanceAnswer.self, until: end)
+                if let activity = answer.result.activity?.id { activities.append(activity) }
+            } catch .rejected(let message) where message.lowercased().contains("instance id not found") {
+                plan.alreadyGone.append(id)
+            } catch {
+                if done == 0 { throw error }
+                let rest = plan.victims[done...].map(\.rawValue).joined(separator: ", ")
+                throw .outcomeUnknown(message: "terminated \(done) of \(plan.victims.count), left \(rest): \(error)")
+            }
+        }
+        return Receipt(
+            reference: activities.isEmpty ? nil : activities.joined(separator: ","), alreadyGone: plan.alreadyGone)
+    }
+
+    /// Which of `ids` to terminate; each appears once, in the order given.
+    private func removalPlan(
+        _ ids: [ReplicaID], in group: AutoScalingGroup
+    ) throws(DriverError) -> (victims: [ReplicaID], alreadyGone: [ReplicaID]) {
+        var states: [String: String] = [:]
+        for member in group.instances?.member ?? [] { states[member.id] = member.lifecycleState ?? "" }
+        var victims: [ReplicaID] = []
+        var alreadyGone: [ReplicaID] = []
+        for id in ids where !victims.contains(id) && !alreadyGone.contains(id) {
+            guard id.rawValue.hasPrefix("i-") else {
+                throw .rejected(message: "\(place): \(id) is no instance id")
+            }
+            if let state = states[id.rawValue], let why = AutoScalingLifecycle.refusal(state) {
+                throw .rejected(message: "\(place): \(id) is \(state): \(why)")
+            }
+            if let state = states[id.rawValue], !AutoScalingLifecycle.leaves(state) {
+                victims.append(id)
+            } else {
+                alreadyGone.append(id)
+            }
+        }
+        if !victims.isEmpty, group.desired - victims.count < group.minimum {
+            throw .rejected(
+                message: "\(place): terminating \(victims.count) of \(group.desired) instances would go below "
+                    + "MinSize \(group.minimum)")
+        }
+        return (victims, alreadyGone)
+    }
+}
+
+// MARK: - Reading
+
+extension AutoScalingGroupDriver {
+    /// More pages than this are not read; one group has at most a few.
+    private static let maximumPages = 20
+    /// EC2 takes up to 200 values in one filter.
+    private static let instancesPerCall = 100
+
+    private var place: String { "Auto Scaling group \(settings.group) in \(settings.region)" }
+
+    private func readGroup(until end: Duration) async throws(DriverError) -> AutoScalingGroup {
+        var token: String?
+        for _ in 0..<Self.maximumPages {
+            let call = AWSQueryCall(.autoscaling, "DescribeAutoScalingGroups", .reads)
+                .with(list: "AutoScalingGroupNames.member", [settings.group])
+                .with("NextToken", token)
+            let page = try await client.answer(to: call, as: DescribeAutoScalingGroupsAnswer.self, until: end).result
+            if let group = page.groups.member?.first(where: { $0.name == settings.group }) { return group }
+            guard let next = page.nextToken, !next.isEmpty else {
+                throw .rejected(message: "there is no \(place), or these credentials belong to another account")
+            }
+            token = next
+        }
+        throw .unreachable(message: "\(place): not found within \(Self.maximumPages) pages")
+    }
+
+    /// What EC2 knows about the instances, by id. Asked by filter: one unknown id among ids would fail the whole call,
+    /// and EC2 learns of an instance some seconds after its group.
+    private func readInstances(_ ids: [String], until end: Duration) async throws(DriverError) -> [String: EC2Instance]
+    {
+        var found: [String: EC2Instance] = [:]
+        for start in stride(from: 0, to: ids.count, by: Self.instancesPerCall) {
+            let chunk = Array(ids[start..<min(start + Self.instancesPerCall, ids.count)])
+            var token: String?
+            var pages = 0
+            repeat {
+                pages += 1
+                guard pages <= Self.maximumPages else {
+                    throw .unreachable(message: "\(place): EC2 did not end within \(Self.maximumPages) pages")
+                }
+                let call = AWSQueryCall(.ec2, "DescribeInstances", .reads)
+                    .with("Filter.1.Name", "instance-id")
+                    .with(list: "Filter.1.Value", chunk)
+                    .with("NextToken", token)
+                let page = try await client.answer(to: call, as: DescribeInstancesAnswer.self, until: end)
+                for instance in (page.reservations.item ?? []).flatMap({ $0.instances?.item ?? [] }) {
+                    found[instance.id] = instance
+                }
+                token = page.nextToken.flatMap { $0.isEmpty ? nil : $0 }
+            } while token != nil
+        }
+        return found
+    }
+
+    private func replica(_ member: AutoScalingGroup.Instance, _ detail: EC2Instance?) -> Replica {
+        let market: Market = detail?.lifecycle == "spot" ? .spot : .onDemand
+        return Replica(
+            id: ReplicaID(rawValue: member.id),
+            state: AutoScalingLifecycle.state(member.lifecycleState, health: member.health),
+            launchedAt: detail?.launchTime.flatMap(AWSTime.rfc3339), market: market,
+            usdPerHour: market == .spot ? settings.spotUSDPerHour : settings.onDemandUSDPerHour,
+            endpoint: detail?.privateIP.flatMap(endpoint), zone: member.zone)
+    }
+
+    private func endpoint(privateIP: String) -> String? {
+        guard !privateIP.isEmpty else { return nil }
+        return settings.endpointTemplate?.replacing("{private_ip}", with: privateIP)
+    }
+}
