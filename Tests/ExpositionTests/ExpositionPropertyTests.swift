@@ -46,7 +46,7 @@ import Testing
             let hasUnit = format == .openMetrics && Bool.random(using: &random)
             let suffix = (hasUnit ? "_seconds" : "") + (type.requiredSuffix ?? "")
             var family = MetricFamily(
-                "ns:m\(index)_\(type)" + suffix, help: randomText(&random), type: type, unit: hasUnit ? "seconds" : nil)
+                "ns:m\(index)_\(type)" + suffix, help: "h" + randomText(&random), type: type, unit: hasUnit ? "seconds" : nil)
             for row in 0..<Int.random(in: 1...3, using: &random) {
                 let labels =
                     (0..<Int.random(in: 0...3, using: &random)).map {
@@ -68,7 +68,7 @@ import Testing
         let letters: [Character] = ["a", "\\", "\"", "\n", "n", " ", "#", "}", ",", "é", "☃", "🚀", "\t", "\r", "="]
         let text = String(
             (0..<Int.random(in: 1...6, using: &random)).map { _ in letters.randomElement(using: &random) ?? "a" })
-        // A final carriage return or a blank one cannot be told from the line's own end in a help text.
+        // In help texts, blanks at the start and a carriage return at the end belong to the line.
         return text + "."
     }
 
