@@ -47,9 +47,7 @@ let package = Package(
         core("Simulator", ["Fleet"]),
         core("Exporters", ["Fleet", "Policy", "Exposition"]),
 
-        .systemLibrary(
-            name: "CCurlHeaders", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-        .target(name: "CCurl", dependencies: ["CCurlHeaders"]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         shell("Transport", ["Fleet", "CCurl"]),
