@@ -40,10 +40,14 @@ package struct PoolSnapshot: Hashable, Sendable {
     package var counters = PoolCounters()
     /// The latest decisions that changed something or wanted to, newest first; at most `recentDecisionsKept`.
     package var recent: [RecentDecision] = []
+    /// One point per tick, oldest first; at most `historyKept`.
+    package var history: [HistoryPoint] = []
     /// How long the latest tick took, from waking to publishing.
     package var tickDuration: Duration?
 
     package static let recentDecisionsKept = 20
+    /// An hour of 15-second ticks.
+    package static let historyKept = 240
 
     package init(
         pool: PoolID, driver: String, settings: PolicySettings, authority: Authority, memory: PoolMemory = PoolMemory()
@@ -53,6 +57,23 @@ package struct PoolSnapshot: Hashable, Sendable {
         self.settings = settings
         self.authority = authority
         self.memory = memory
+    }
+}
+
+/// What one tick comes down to, for a small chart.
+package struct HistoryPoint: Hashable, Sendable {
+    package var at: Timestamp
+    package var current: Int?
+    package var target: Int?
+    package var serving: Int?
+    package var requests: Double?
+
+    package init(at: Timestamp, current: Int?, target: Int?, serving: Int?, requests: Double?) {
+        self.at = at
+        self.current = current
+        self.target = target
+        self.serving = serving
+        self.requests = requests
     }
 }
 
