@@ -1,0 +1,155 @@
+package import Exposition
+package import Fleet
+
+/// Why a body tells nothing about an engine. Never an empty or a zero sample in its place.
+package enum EngineReadError: Error, Hashable, Sendable {
+    /// Something else answered: a login page, a JSON API.
+    case contentType(String)
+    case empty
+    /// The last line has no end: the transfer was cut, and a cut number still reads as a number.
+    case cut
+    case damaged(ExpositionError)
+    /// Metrics, but none of this engine's.
+    case noSignals(hint: String, skippedLines: Int)
+}
+
+extension EngineReadError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .contentType(let type): "content type \"\(type)\": expected text/plain or application/openmetrics-text"
+        case .empty: "empty body"
+        case .cut: "cut off: the last line has no line feed"
+        case .damaged(let error): "\(error)"
+        case .noSignals(let hint, 0): hint
+        case .noSignals(let hint, let lines): "\(hint) (unreadable lines: \(lines))"
+        }
+    }
+}
+
+extension EngineProfile {
+    /// What this body of `/metrics` says about the engine.
+    ///
+    /// A signal that the body lacks is `nil` in its row and, when no row has it, listed in `missing`. Values that are
+    /// negative or not finite, and histograms that make no sense, count as absent.
+    package func read(body: [UInt8], contentType: String?) throws(EngineReadError) -> EngineSample {
+        guard let format = ExpositionFormat(contentType: contentType) else {
+            throw .contentType(contentType ?? "")
+        }
+        guard let last = body.last else { throw .empty }
+        if let nul = body.firstIndex(of: 0) {
+            throw .damaged(.nulByte(line: body[..<nul].count { $0 == UInt8(ascii: "\n") } + 1))
+        }
+        // OpenMetrics has an end mark of its own.
+        guard last == UInt8(ascii: "\n") || format == .openMetrics else { throw .cut }
+        let exposition: Exposition
+        do throws(ExpositionError) {
+            exposition = try Exposition(body, format: format, selecting: families)
+        } catch {
+            throw .damaged(error)
+        }
+        guard exposition.families.contains(where: { !$0.samples.isEmpty }) else {
+            throw .noSignals(hint: hint, skippedLines: exposition.skipped.count)
+        }
+        return sample(from: exposition)
+    }
+
+    private func sample(from exposition: Exposition) -> EngineSample {
+        var rows: [RowKey: ModelSample] = [:]
+        for signal in numbers {
+            for source in signal.sources {
+                for (key, value) in values(of: source, in: exposition, fold: signal.fold) {
+                    rows[key, default: key.emptyRow].fill(signal.field, with: value)
+                }
+            }
+        }
+        for signal in histograms {
+            for family in signal.families {
+                for series in exposition[family]?.histograms().series ?? [] {
+                    let key = key(of: series.labels)
+                    rows[key, default: key.emptyRow].fill(signal.field, with: HistogramSample(series))
+                }
+            }
+        }
+        if let sleep {
+            for (key, awake) in values(of: sleep.source, in: exposition, fold: .maximum) {
+                rows[key, default: key.emptyRow].sleeping = awake == 0
+            }
+        }
+        if let cache {
+            for key in rows.keys { rows[key]?.kvCacheTokens = tokens(of: cache, for: key, in: exposition) }
+        }
+        let sorted = rows.sorted { $0.key < $1.key }.map(\.value)
+        return EngineSample(
+            engine: engine, models: sorted, missing: missing(in: sorted), skippedLines: exposition.skipped.count)
+    }
+
+    private func values(
+        of source: SignalSource, in exposition: Exposition, fold: NumberSignal.Fold
+    ) -> [RowKey: Double] {
+        var values: [RowKey: Double] = [:]
+        for sample in exposition[source.family]?.samples ?? [] where sample.suffix == source.suffix {
+            guard let value = sample.value, value.isFinite, value >= 0 else { continue }
+            if let label = source.label, sample[label.name] != label.value { continue }
+            values.merge([key(of: sample.labels): value]) { a, b in fold == .sum ? a + b : max(a, b) }
+        }
+        return values
+    }
+
+    /// The size that the labels tell, of the series for this engine core or, where they name none, of any.
+    private func tokens(of cache: CacheSignal, for key: RowKey, in exposition: Exposition) -> Double? {
+        for sample in exposition[cache.family]?.samples ?? [] {
+            if let engine = sample[engineLabel], engine != key.engine { continue }
+            if let model = sample[modelLabel], model != key.model { continue }
+            let size = { (label: String) in sample[label].flatMap { Double($0) }.flatMap { $0 > 0 ? $0 : nil } }
+            if let tokens = size(cache.tokens) { return tokens }
+            if let blocks = size(cache.blocks), let blockSize = size(cache.blockSize) { return blocks * blockSize }
+        }
+        return nil
+    }
+
+    private func missing(in rows: [ModelSample]) -> [String] {
+        var names = numbers.filter { signal in rows.allSatisfy { $0[keyPath: signal.field] == nil } }.map(\.name)
+        names += histograms.filter { signal in rows.allSatisfy { $0[keyPath: signal.field] == nil } }.map(\.name)
+        if let sleep, rows.allSatisfy({ $0.sleeping == nil }) { names.append(sleep.name) }
+        if let cache, rows.allSatisfy({ $0.kvCacheTokens == nil }) { names.append(cache.name) }
+        return names.sorted()
+    }
+
+    private func key(of labels: [MetricLabel]) -> RowKey {
+        RowKey(
+            model: labels.first { $0.name == modelLabel }?.value ?? "",
+            engine: labels.first { $0.name == engineLabel }?.value)
+    }
+}
+
+/// What a row is about.
+private struct RowKey: Hashable, Comparable {
+    var model: String
+    var engine: String?
+
+    var emptyRow: ModelSample { ModelSample(model: model, engine: engine) }
+
+    /// Engine cores are numbered: "2" comes before "10".
+    static func < (a: RowKey, b: RowKey) -> Bool {
+        if a.model != b.model { return a.model < b.model }
+        let (left, right) = (a.engine ?? "", b.engine ?? "")
+        return left.utf8.count != right.utf8.count ? left.utf8.count < right.utf8.count : left < right
+    }
+}
+
+extension ModelSample {
+    /// Sets the field where it is still unknown: preferred names come first.
+    fileprivate mutating func fill<Value>(_ field: WritableKeyPath<ModelSample, Value?>, with value: Value) {
+        if self[keyPath: field] == nil { self[keyPath: field] = value }
+    }
+}
+
+extension HistogramSample {
+    init(_ series: HistogramSeries) {
+        self.init(
+            buckets: series.buckets.map {
+                Bucket(upperBound: $0.upperBound.isFinite ? $0.upperBound : nil, cumulativeCount: $0.cumulativeCount)
+            },
+            sum: series.sum, count: series.count)
+    }
+}
