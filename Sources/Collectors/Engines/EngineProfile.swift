@@ -2,7 +2,7 @@ package import Exposition
 package import Fleet
 
 /// How one family of engines names its signals: a table, so that another engine is another table and no code.
-package struct EngineProfile: Sendable {
+package struct EngineProfile: Hashable, Sendable {
     /// The engine family, as `EngineSample.engine` has it.
     package var engine: String
     /// What to say when a body holds nothing of this table.
@@ -24,7 +24,7 @@ package struct EngineProfile: Sendable {
 }
 
 /// Where a series is found.
-package struct SignalSource: Sendable {
+package struct SignalSource: Hashable, Sendable {
     package var family: String
     /// The part of a histogram that is meant, such as `_count`.
     package var suffix: String
@@ -63,13 +63,13 @@ package struct HistogramSignal: Sendable {
 }
 
 /// A gauge that is 1 while the engine is awake and 0 while it sleeps.
-package struct SleepSignal: Sendable {
+package struct SleepSignal: Hashable, Sendable {
     package var name: String
     package var source: SignalSource
 }
 
 /// A family whose labels, not its value, tell the size of the KV cache. Without a model label it holds for all models.
-package struct CacheSignal: Sendable {
+package struct CacheSignal: Hashable, Sendable {
     package var name: String
     package var family: String
     /// The label with the size in tokens.
@@ -77,4 +77,22 @@ package struct CacheSignal: Sendable {
     /// The labels whose product is that size where the former is absent.
     package var blocks: String
     package var blockSize: String
+}
+
+// Written out because a key path that is `Sendable` is no longer `Hashable` to the compiler.
+
+extension NumberSignal: Hashable {
+    package static func == (a: NumberSignal, b: NumberSignal) -> Bool {
+        a.name == b.name && a.field as AnyKeyPath == b.field as AnyKeyPath && a.fold == b.fold && a.sources == b.sources
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(name) }
+}
+
+extension HistogramSignal: Hashable {
+    package static func == (a: HistogramSignal, b: HistogramSignal) -> Bool {
+        a.name == b.name && a.field as AnyKeyPath == b.field as AnyKeyPath && a.families == b.families
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }

@@ -8,7 +8,7 @@ import Testing
 @Suite struct VLLMProfileTests {
     static func read(_ file: String) throws -> EngineSample {
         try EngineProfile.vllm.read(
-            body: SharedFixtures.ownBytes("vllm/" + file), contentType: "text/plain; version=1.0.0; charset=utf-8")
+            SharedFixtures.ownBytes("vllm/" + file), contentType: "text/plain; version=1.0.0; charset=utf-8")
     }
 
     @Test func readsALoadedV1() throws {
@@ -160,7 +160,7 @@ import Testing
     }
 
     private func read(_ body: String) throws -> EngineSample {
-        try EngineProfile.vllm.read(body: Array((body + "\n").utf8), contentType: nil)
+        try EngineProfile.vllm.read(Array((body + "\n").utf8), contentType: nil)
     }
 }
 
@@ -184,15 +184,15 @@ import Testing
             ),
         ] as [(String, String?, EngineReadError)])
     func refuses(body: String, contentType: String?, error: EngineReadError) {
-        #expect(throws: error) { try EngineProfile.vllm.read(body: Array(body.utf8), contentType: contentType) }
+        #expect(throws: error) { try EngineProfile.vllm.read(Array(body.utf8), contentType: contentType) }
     }
 
     /// A body that was cut anywhere gives an error or fewer signals, never another value.
     @Test func aCutBodyNeverGivesAnotherValue() throws {
         let body = try SharedFixtures.ownBytes("vllm/0.8.5/metrics-load.prom")
-        let whole = try #require(try EngineProfile.vllm.read(body: body, contentType: nil).models.first)
+        let whole = try #require(try EngineProfile.vllm.read(body, contentType: nil).models.first)
         for length in stride(from: 0, to: body.count, by: 7) {
-            guard let cut = try? EngineProfile.vllm.read(body: Array(body[..<length]), contentType: nil) else {
+            guard let cut = try? EngineProfile.vllm.read(Array(body[..<length]), contentType: nil) else {
                 continue
             }
             #expect(body[length - 1] == UInt8(ascii: "\n"))

@@ -66,7 +66,7 @@ struct VLLMSeriesTests {
             let files = try FileManager.default.contentsOfDirectory(atPath: root + "/" + version)
             for file in files.sorted() where file.hasSuffix(".prom") {
                 let body = try SharedFixtures.bytes("fixtures/vllm/\(version)/\(file)")
-                let sample = try EngineProfile.vllm.read(body: body, contentType: "text/plain; version=1.0.0")
+                let sample = try EngineProfile.vllm.read(body, contentType: "text/plain; version=1.0.0")
                 #expect(sample.skippedLines == 0, "\(file)")
                 if version == "0.32.0" { #expect(sample.missing == [], "\(file)") }
                 read += 1
@@ -87,7 +87,7 @@ struct VLLMSeriesTests {
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/series").sorted()
         return try files.filter { $0.hasSuffix(".prom") }.map { file in
             let body = try [UInt8](Data(contentsOf: folder.appending(path: "series/" + file)))
-            return try EngineProfile.vllm.read(body: body, contentType: nil)
+            return try EngineProfile.vllm.read(body, contentType: nil)
         }
     }
 
