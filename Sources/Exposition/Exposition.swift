@@ -104,13 +104,20 @@ private struct MetadataLines {
     }
 }
 
-/// A series as Prometheus tells them apart: labels have no order, and an empty one is none.
+/// A series as Prometheus tells them apart: byte for byte, labels in no order, an empty one being none.
 private struct SeriesIdentity: Hashable {
-    var name: String
-    var labels: [MetricLabel]
+    /// Name and labels, each ended by a byte that UTF-8 never has.
+    var bytes: [UInt8]
 
     init(name: String, labels: [MetricLabel]) {
-        self.name = name
-        self.labels = labels.filter { !$0.value.isEmpty }.sorted { $0.name < $1.name }
+        bytes = Array(name.utf8)
+        let labels = labels.filter { !$0.value.isEmpty }
+            .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        for label in labels {
+            bytes.append(0xff)
+            bytes.append(contentsOf: label.name.utf8)
+            bytes.append(0xff)
+            bytes.append(contentsOf: label.value.utf8)
+        }
     }
 }

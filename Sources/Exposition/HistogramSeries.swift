@@ -10,7 +10,7 @@ package struct HistogramSeries: Hashable, Sendable {
     package var labels: [MetricLabel]
     /// Ascending in both bound and count, ending with +Inf.
     package var buckets: [Bucket]
-    /// `nil` when absent or NaN.
+    /// `nil` when absent or not finite.
     package var sum: Double?
     /// All observations: what the +Inf bucket says.
     package var count: Double { buckets.last?.cumulativeCount ?? 0 }
@@ -43,9 +43,9 @@ extension HistogramSeries {
             guard let value = sample.value else { return nil }
             switch sample.suffix {
             case "_bucket":
-                guard let bound = sample["le"].flatMap(parseNumber), !bound.isNaN else { return nil }
+                guard let bound = sample["le"].flatMap(parseNumber), bound > -.infinity else { return nil }
                 buckets.append(Bucket(upperBound: bound, cumulativeCount: value))
-            case "_sum": sum = value.isNaN ? nil : value
+            case "_sum": sum = value.isFinite ? value : nil
             case "_count": count = value
             default: return nil
             }

@@ -139,6 +139,12 @@ import Testing
         #expect(exposition.duplicates == 2)
     }
 
+    @Test func seriesAreToldApartByBytes() throws {
+        let body = "a{x=\"\u{e9}\"} 1\na{x=\"e\u{301}\"} 2\n"
+        let exposition = try Exposition(Array(body.utf8), format: .prometheusText)
+        #expect(exposition["a"]?.samples.map(\.value) == [1, 2])
+    }
+
     @Test func manyLabelsAreCheckedForRepetition() throws {
         let labels = (0..<5000).map { "l\($0)=\"v\"" }.joined(separator: ",")
         let body = "a{\(labels)} 1\nb{\(labels),l7=\"w\"} 1\n"
@@ -209,14 +215,15 @@ import Testing
             + buckets("bad bound", [("x", "3"), ("+Inf", "3")])
             + buckets("twice", [("1", "1"), ("1.0", "1"), ("+Inf", "2")])
             + buckets("negative", [("1", "-1"), ("+Inf", "2")]) + buckets("nan", [("1", "NaN"), ("+Inf", "2")])
+            + buckets("minus infinity", [("-Inf", "1"), ("+Inf", "2")])
             + buckets("count differs", [("+Inf", "2")]) + "h_count{id=\"count differs\"} 3\n"
-            + buckets("no sum", [("+Inf", "0")])
+            + buckets("no sum", [("+Inf", "0")]) + "h_sum{id=\"no sum\"} +Inf\n"
         let (series, refused) = try #require(Exposition(Array(body.utf8), format: .prometheusText)["h"]).histograms()
         #expect(series.map { $0.labels.map(\.value) } == [["good"], ["no sum"]])
         #expect(series[0].buckets.map(\.upperBound) == [0.001, 0.5, .infinity])
         #expect(series[0].buckets.map(\.cumulativeCount) == [1, 3, 5])
         #expect(series.map(\.sum) == [7, nil])
         #expect(series[0].count == 5)
-        #expect(refused == 7)
+        #expect(refused == 8)
     }
 }

@@ -46,7 +46,8 @@ import Testing
             let hasUnit = format == .openMetrics && Bool.random(using: &random)
             let suffix = (hasUnit ? "_seconds" : "") + (type.requiredSuffix ?? "")
             var family = MetricFamily(
-                "ns:m\(index)_\(type)" + suffix, help: "h" + randomText(&random), type: type, unit: hasUnit ? "seconds" : nil)
+                "ns:m\(index)_\(type)" + suffix, help: "h" + randomText(&random), type: type,
+                unit: hasUnit ? "seconds" : nil)
             for row in 0..<Int.random(in: 1...3, using: &random) {
                 let labels =
                     (0..<Int.random(in: 0...3, using: &random)).map {

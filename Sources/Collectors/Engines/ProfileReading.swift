@@ -58,16 +58,23 @@ extension EngineProfile {
             engine: engine, models: sorted, missing: missing(in: sorted), skippedLines: exposition.skipped.count)
     }
 
+    /// One number per row; none where a series of the row has no usable one, as a part would pass for the whole.
     private func values(
         of source: SignalSource, in exposition: Exposition, fold: NumberSignal.Fold
     ) -> [RowKey: Double] {
         var values: [RowKey: Double] = [:]
+        var unknown: Set<RowKey> = []
         for sample in exposition[source.family]?.samples ?? [] where sample.suffix == source.suffix {
-            guard let value = sample.value, value.isFinite, value >= 0 else { continue }
             if let label = source.label, sample[label.name] != label.value { continue }
-            values.merge([key(of: sample.labels): value]) { a, b in fold == .sum ? a + b : max(a, b) }
+            let key = key(of: sample.labels)
+            guard let value = sample.value, value.isFinite, value >= 0 else {
+                unknown.insert(key)
+                continue
+            }
+            let soFar = values[key] ?? 0
+            values[key] = fold == .sum ? soFar + value : max(soFar, value)
         }
-        return values
+        return values.filter { $0.value.isFinite && !unknown.contains($0.key) }
     }
 
     /// The size that the labels tell, of the series for this engine core or, where they name none, of any.
@@ -75,7 +82,10 @@ extension EngineProfile {
         for sample in exposition[cache.family]?.samples ?? [] {
             if let engine = sample[engineLabel], engine != key.engine { continue }
             if let model = sample[modelLabel], model != key.model { continue }
-            let size = { (label: String) in sample[label].flatMap { Double($0) }.flatMap { $0 > 0 ? $0 : nil } }
+            func size(_ label: String) -> Double? {
+                guard let size = sample[label].flatMap({ Double($0) }), size > 0, size.isFinite else { return nil }
+                return size
+            }
             if let tokens = size(cache.tokens) { return tokens }
             if let blocks = size(cache.blocks), let blockSize = size(cache.blockSize) { return blocks * blockSize }
         }

@@ -147,10 +147,12 @@ import Testing
             vllm:kv_cache_usage_perc{model_name="m"} +Inf
             vllm:generation_tokens_total{model_name="m"} 5
             vllm:prompt_tokens_total{model_name="m"} five
+            vllm:request_success_total{model_name="m",finished_reason="stop"} 7
+            vllm:request_success_total{model_name="m",finished_reason="length"} NaN
             # TYPE vllm:time_to_first_token_seconds histogram
             vllm:time_to_first_token_seconds_bucket{model_name="m",le="1"} 3
             vllm:time_to_first_token_seconds_bucket{model_name="m",le="+Inf"} 2
-            vllm:cache_config_info{block_size="16",num_gpu_blocks="None"} 1
+            vllm:cache_config_info{block_size="16",num_gpu_blocks="None",kv_cache_size_tokens="inf"} 1
             """)
         var row = ModelSample(model: "m")
         row.generationTokensTotal = 5
