@@ -68,8 +68,9 @@ struct ContainerCredentials: AWSCredentialsSource {
             return false
         }
         if authority.hasPrefix("[") {
-            let host = authority.dropFirst().prefix { $0 != "]" }.lowercased()
-            return ["::1", "fd00:ec2::23"].contains(host)
+            let parts = authority.dropFirst().lowercased().split(separator: "]", omittingEmptySubsequences: false)
+            guard parts.count == 2, parts[1].isEmpty || parts[1].hasPrefix(":") else { return false }
+            return ["::1", "fd00:ec2::23"].contains(parts[0])
         }
         let host = authority.prefix { $0 != ":" }.lowercased()
         if ["localhost", "169.254.170.2", "169.254.170.23"].contains(host) { return true }
