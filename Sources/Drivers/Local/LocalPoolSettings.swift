@@ -47,7 +47,9 @@ package struct LocalPoolSettings: Hashable, Sendable {
     /// What makes these settings unusable, in sentences; empty when nothing does.
     package var problems: [String] {
         var problems: [String] = []
-        if pool.rawValue.isEmpty || pool.rawValue.hasPrefix(".") || pool.rawValue.contains(where: { "/\0".contains($0) }) {
+        if pool.rawValue.isEmpty || pool.rawValue.hasPrefix(".")
+            || pool.rawValue.contains(where: { "/\0".contains($0) })
+        {
             problems.append("the pool's name \"\(pool)\" cannot be a file name")
         }
         if command.first?.isEmpty ?? true { problems.append("the command is empty") }
@@ -56,7 +58,9 @@ package struct LocalPoolSettings: Hashable, Sendable {
         }
         if gpus.isEmpty { problems.append("there is no slot") }
         if ports.count < gpus.count { problems.append("\(gpus.count) slots need as many ports, found \(ports.count)") }
-        if ports.lowerBound < 1 || ports.upperBound > 65_535 { problems.append("ports run from 1 to 65535, found \(ports)") }
+        if ports.lowerBound < 1 || ports.upperBound > 65_535 {
+            problems.append("ports run from 1 to 65535, found \(ports)")
+        }
         if gracefulStop < .zero || stragglerGrace < .zero { problems.append("a grace time is negative") }
         return problems
     }
