@@ -34,7 +34,7 @@ extension AWSRefusal {
         guard let code else { return Self.classify(status: status) }
         if Self.throttling.contains(code) { return .throttled }
         if Self.contention.contains(code) { return .contended }
-        if Self.capacity.contains(code) || Self.speaksOfCapacity(message) { return .noCapacity }
+        if Self.capacity.contains(code) || AWSCapacityText(message) != nil { return .noCapacity }
         if Self.credentials.contains(code) { return .badCredentials }
         if Self.denial.contains(code) { return .denied }
         if Self.failures.contains(code) { return .transient }
@@ -78,15 +78,6 @@ extension AWSRefusal {
         "InternalFailure", "InternalError", "ServiceUnavailable", "ServiceUnavailableException", "Unavailable",
         "RequestTimeout", "RequestTimeoutException", "IDPCommunicationError",
     ]
-
-    /// Whether a text tells of missing capacity; scaling activities have no code beside it.
-    static func speaksOfCapacity(_ text: String) -> Bool {
-        let text = text.lowercased()
-        if let start = text.firstRange(of: "sufficient "), text[start.upperBound...].contains(" capacity") {
-            return true
-        }
-        return ["insufficientinstancecapacity", "vcpu capacity", "unfulfillablecapacity"].contains { text.contains($0) }
-    }
 }
 
 extension AWSRefusal {
@@ -97,7 +88,10 @@ extension AWSRefusal {
         case .throttled: return .throttled(retryAfter: retryAfter, message: text)
         case .contended: return .unreachable(message: text)
         case .transient: return call.effect == .reads ? .unreachable(message: text) : .outcomeUnknown(message: text)
-        case .noCapacity: return .noCapacity(market: market, zone: zone(in: region), message: text)
+        case .noCapacity:
+            let said = "\(code ?? "") \(message)"
+            return .noCapacity(
+                market: AWSCapacityText.market(said), zone: AWSCapacityText.zone(said, in: region), message: text)
         case .badCredentials, .denied: return .unauthorized(message: text + (skew.map { "; " + $0 } ?? ""))
         case .rejected: return .rejected(message: text)
         }
@@ -113,14 +107,5 @@ extension AWSRefusal {
         let minutes = (abs(clockOffset.seconds) / 60).rounded(.toNearestOrAwayFromZero)
         let side = clockOffset > .zero ? "behind" : "ahead of"
         return "the clock of this machine is \(Int(minutes)) min \(side) AWS: set the clock"
-    }
-
-    private var market: Market { (code ?? "").contains("Spot") || message.contains("Spot") ? .spot : .onDemand }
-
-    /// The first zone that the text names, such as `us-east-1a` or `us-west-2-lax-1a`.
-    private func zone(in region: String) -> String? {
-        message.split { !$0.isASCII || !($0.isLetter || $0.isNumber || $0 == "-") }
-            .first { $0.hasPrefix(region) && $0.count > region.count && $0.last?.isLetter == true }
-            .map(String.init)
     }
 }

@@ -112,6 +112,23 @@ struct TerminateInstanceAnswer: Decodable {
     enum CodingKeys: String, CodingKey { case result = "TerminateInstanceInAutoScalingGroupResult" }
 }
 
+struct DescribeScalingActivitiesAnswer: Decodable {
+    struct Result: Decodable {
+        var activities: MemberList<Activity>
+        enum CodingKeys: String, CodingKey { case activities = "Activities" }
+    }
+    struct Activity: Decodable {
+        var status: String?
+        var message: String?
+        enum CodingKeys: String, CodingKey {
+            case status = "StatusCode"
+            case message = "StatusMessage"
+        }
+    }
+    var result: Result
+    enum CodingKeys: String, CodingKey { case result = "DescribeScalingActivitiesResult" }
+}
+
 struct DescribeInstancesAnswer: Decodable {
     struct Reservation: Decodable {
         var instances: ItemList<EC2Instance>?

@@ -73,19 +73,43 @@ package struct AutoScalingGroupDriver: FleetInventory, FleetActuator {
 // MARK: - Actions
 
 extension AutoScalingGroupDriver {
-    /// Only ever raises the desired capacity: a group that is already that large is left alone.
+    /// Only ever raises the desired capacity: a group that is already that large is left alone, and so is one that
+    /// fails to launch what it already wants.
     private func grow(to target: Int, until end: Duration) async throws(DriverError) -> Receipt {
         let group = try await readGroup(until: end)
         guard target > group.desired else { return Receipt() }
         guard target <= group.maximum else {
             throw .rejected(message: "\(place): asked for \(target) instances, MaxSize is \(group.maximum)")
         }
+        try await checkLaunches(of: group, until: end)
         let call = AWSQueryCall(.autoscaling, "SetDesiredCapacity", .writes)
             .with("AutoScalingGroupName", settings.group)
             .with("DesiredCapacity", target)
             .with("HonorCooldown", false)
         let answer = try await client.answer(to: call, as: SetDesiredCapacityAnswer.self, until: end)
         return Receipt(reference: answer.metadata.requestID)
+    }
+
+    /// Throws `noCapacity` when instances are missing and the group's newest activity failed for want of capacity: the
+    /// group goes on trying by itself, and wanting more would be spent late or never.
+    private func checkLaunches(of group: AutoScalingGroup, until end: Duration) async throws(DriverError) {
+        let present = (group.instances?.member ?? []).count { !AutoScalingLifecycle.leaves($0.lifecycleState ?? "") }
+        guard present < group.desired else { return }
+        let call = AWSQueryCall(.autoscaling, "DescribeScalingActivities", .reads)
+            .with("AutoScalingGroupName", settings.group)
+            .with("MaxRecords", 1)
+        let newest: DescribeScalingActivitiesAnswer.Activity?
+        do {
+            newest = try await client.answer(to: call, as: DescribeScalingActivitiesAnswer.self, until: end)
+                .result.activities.member?.first
+        } catch .unauthorized {
+            return  // Not every policy grants it, and growing does not depend on it.
+        }
+        guard newest?.status == "Failed", let shortage = newest?.message.flatMap(AWSCapacityText.init) else { return }
+        throw .noCapacity(
+            market: AWSCapacityText.market(shortage.text),
+            zone: AWSCapacityText.zone(shortage.text, in: settings.region),
+            message: "\(place): \(present) of \(group.desired) instances are there: \(shortage.text)")
     }
 
     /// Terminates one instance after the other and stops at the first error.

@@ -90,6 +90,8 @@ final class FakeAutoScaling: Sendable {
         /// Identifier and lifecycle state.
         var instances: [(id: String, state: String)] = [("i-a", "InService"), ("i-b", "InService")]
         var spot: Set<String> = []
+        /// Status and message of the newest scaling activity.
+        var activity: (status: String, message: String)?
         var calls: [String] = []
         /// By action.
         var faults: [String: [Fault]] = [:]
@@ -146,6 +148,13 @@ final class FakeAutoScaling: Sendable {
                     + "<launchTime>2026-11-21T03:45:01.000Z</launchTime></item></instancesSet></item>"
             }
             return .ok("<R><reservationSet>\(items.joined())</reservationSet></R>")
+        case "DescribeScalingActivities":
+            let member = state.activity.map {
+                "<member><StatusCode>\($0.status)</StatusCode><StatusMessage>\($0.message)</StatusMessage></member>"
+            }
+            return .ok(
+                "<R><DescribeScalingActivitiesResult><Activities>\(member ?? "")</Activities>"
+                    + "</DescribeScalingActivitiesResult>\(metadata)</R>")
         case "SetDesiredCapacity":
             guard let desired = Int(fields["DesiredCapacity"] ?? ""), desired <= state.maximum else {
                 return .refusal(400, "ValidationError", "out of bounds")

@@ -148,6 +148,46 @@ import Transport
         #expect(group.calls.count { $0 == "SetDesiredCapacity" } == 1)
     }
 
+    @Test(arguments: [
+        (
+            "Failed",
+            "We currently do not have sufficient p5 capacity in the Availability Zone you requested (us-east-1a).",
+            false
+        ),
+        ("Failed", "Could not launch Spot Instances. InsufficientInstanceCapacity", false),
+        ("Failed", "Invalid IAM Instance Profile name", true), ("InProgress", "not sufficient p5 capacity", true),
+    ])
+    func `a group that cannot launch what it wants is not asked for more`(
+        _ status: String, _ message: String, _ grows: Bool
+    ) async throws {
+        let group = FakeAutoScaling {
+            $0.desired = 3
+            $0.activity = (status, message)
+        }
+        if grows {
+            #expect(try await driver(group).submit(.grow(to: 4), id: action) == Receipt(reference: "r-1"))
+        } else {
+            let error = try await #require(throws: DriverError.self) {
+                try await driver(group).submit(.grow(to: 4), id: action)
+            }
+            let isSpot = message.contains("Spot")
+            #expect(
+                error
+                    == .noCapacity(
+                        market: isSpot ? .spot : .onDemand, zone: isSpot ? nil : "us-east-1a",
+                        message: "Auto Scaling group g in us-east-1: 2 of 3 instances are there: \(message)"))
+        }
+        #expect(group.desired == (grows ? 4 : 3))
+    }
+
+    @Test func `growing does not depend on the right to read activities`() async throws {
+        let group = FakeAutoScaling {
+            $0.desired = 3
+            $0.faults["DescribeScalingActivities"] = [.refuse(403, "AccessDenied", "no")]
+        }
+        #expect(try await driver(group).submit(.grow(to: 4), id: action) == Receipt(reference: "r-1"))
+    }
+
     // MARK: remove
 
     @Test func `named instances are terminated and the size follows`() async throws {
