@@ -50,7 +50,7 @@ struct SingleChildTests {
                 return .failed("killed")
             }
         }
-        let caller = Task { await child.run([], until: .now + .seconds(3000)) }
+        let caller = Task { await child.run([], until: .now + .seconds(10)) }
         caller.cancel()
         #expect(await caller.value == .failed("killed"))
     }
