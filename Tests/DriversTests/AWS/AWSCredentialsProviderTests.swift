@@ -10,16 +10,24 @@ final class ScriptedSource: AWSCredentialsSource {
     let name = "script"
     private let state: Mutex<(findings: [Result<AWSCredentialsFinding, DriverError>], looks: Int)>
     private let gate: AsyncStream<Void>?
+    private let began: AsyncStream<Void>.Continuation?
 
-    /// - Parameter gate: every look waits until this ends.
-    init(_ findings: [Result<AWSCredentialsFinding, DriverError>], gate: AsyncStream<Void>? = nil) {
+    /// - Parameters:
+    ///   - gate: every look waits until this ends.
+    ///   - began: is told when a look begins.
+    init(
+        _ findings: [Result<AWSCredentialsFinding, DriverError>], gate: AsyncStream<Void>? = nil,
+        began: AsyncStream<Void>.Continuation? = nil
+    ) {
         state = Mutex((findings, 0))
         self.gate = gate
+        self.began = began
     }
 
     var looks: Int { state.withLock { $0.looks } }
 
     func look() async throws(DriverError) -> AWSCredentialsFinding {
+        began?.yield()
         if let gate { for await _ in gate {} }
         return try state.withLock { state in
             state.looks += 1
@@ -67,9 +75,11 @@ final class ScriptedSource: AWSCredentialsSource {
         #expect(source.looks == looks)
     }
 
-    @Test func `with less than fifteen minutes left they are renewed in the background`() async throws {
+    @Test(.timeLimit(.minutes(1)))
+    func `with less than fifteen minutes left they are renewed in the background`() async throws {
         let (gate, opener) = AsyncStream<Void>.makeStream()
-        let slow = ScriptedSource([found("B", lasting: 600)], gate: gate)
+        let (looks, began) = AsyncStream<Void>.makeStream()
+        let slow = ScriptedSource([found("B", lasting: 600)], gate: gate, began: began)
         let first = ScriptedSource([found("A", lasting: 60), .success(.absent("gone"))])
         let time = ManualTime()
         let provider = AWSCredentialsProvider(sources: [first, slow], now: { time.now })
@@ -77,6 +87,7 @@ final class ScriptedSource: AWSCredentialsSource {
         time.advance(.seconds(46 * 60))
         // The search waits at the gate; the caller does not.
         #expect(try await provider.credentials().accessKeyID == "A")
+        for await _ in looks { break }
         opener.finish()
         time.advance(.seconds(5 * 60))
         // Less than ten minutes are left, so this joins the search or finds it done.

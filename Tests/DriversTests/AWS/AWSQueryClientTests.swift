@@ -127,7 +127,8 @@ import Transport
         #expect(throws: DriverError.self) { try refused.get() }
         #expect(once.count == 1)
 
-        let again = ScriptedSource([.success(.found(first)), .success(.found(second))])
+        let third = AWSCredentials(accessKeyID: "A3", secretAccessKey: "s", sessionToken: "t3")
+        let again = ScriptedSource([first, second, third].map { .success(.found($0)) })
         let (still, twice) = await ask(.reads, [expired, expired, Self.done], credentials: again.provider())
         #expect(throws: DriverError.self) { try still.get() }
         #expect(twice.count == 2)
