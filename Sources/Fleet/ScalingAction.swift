@@ -58,3 +58,20 @@ extension DriverError: CustomStringConvertible {
 
     package var description: String { "\(kind): \(message)" }
 }
+
+extension ScalingAction: CustomStringConvertible {
+    /// One word, as metrics name it.
+    package var kind: String {
+        switch self {
+        case .grow: "grow"
+        case .remove: "remove"
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .grow(let size): "grow to \(size)"
+        case .remove(let ids): "remove \(ids.map(\.rawValue).joined(separator: ", "))"
+        }
+    }
+}

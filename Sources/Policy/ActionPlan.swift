@@ -96,11 +96,11 @@ struct ActionPlan {
         }
     }
 
-    /// A replica whose load is unknown is no victim, unless the load is not known by replica at all.
+    /// A replica that has not just said how busy it is is no victim, unless the load is not known by replica at all.
     private func mayLeave(_ id: ReplicaID) -> Bool {
         guard tick.observation.enginesAreReplicas else { return true }
-        let condition = engine(id)?.condition
-        return condition == .answering || condition == .leftoverGauges
+        guard let engine = engine(id), let age = engine.age, age < tick.settings.interval else { return false }
+        return engine.condition == .answering || engine.condition == .leftoverGauges
     }
 
     private func engine(_ id: ReplicaID) -> EngineObservation? {

@@ -34,10 +34,10 @@ package struct Demand: Hashable, Sendable, Codable {
         engines + missing == 0 ? nil : Double(engines) / Double(engines + missing)
     }
 
-    package init(_ observation: PoolObservation, leaving: Set<ReplicaID>, capacity: Double?) {
+    package init(_ observation: PoolObservation, leaving: Set<ReplicaID>, lost: Set<ReplicaID>, capacity: Double?) {
         (running, waiting, held, engines, missing, missingAtMost) = (nil, nil, observation.held, 0, 0, nil)
         var unseen = 0.0
-        for engine in observation.engines {
+        for engine in observation.engines where !lost.contains(engine.id) {
             switch engine.condition {
             case .starting, .dead: continue
             case .sleeping:

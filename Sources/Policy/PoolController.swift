@@ -35,7 +35,7 @@ package struct PoolController: Sendable {
         guard let fleet = input.fleet else {
             memory.calmSince = nil
             memory.wasBlind = true
-            let demand = Demand(input.observation, leaving: [], capacity: capacity)
+            let demand = Demand(input.observation, leaving: [], lost: [], capacity: capacity)
             let decision = Decision(current: nil, target: nil, steps: [])
             return output(decision, nil, demand, nil, past, now: input.now)
         }
@@ -167,7 +167,8 @@ package struct PoolController: Sendable {
     private var capacity: Double? { settings.capacity ?? memory.learnedCapacity }
 
     private func demand(_ observation: PoolObservation, _ supply: Supply) -> Demand {
-        Demand(observation, leaving: Set(supply.draining + supply.lost + supply.stuck), capacity: capacity)
+        Demand(
+            observation, leaving: Set(supply.draining + supply.stuck), lost: Set(supply.lost), capacity: capacity)
     }
 
     private mutating func noteGap(now: Timestamp) {

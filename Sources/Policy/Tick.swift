@@ -81,3 +81,27 @@ package enum PoolEvent: Hashable, Sendable, Codable {
     /// Somebody else changed the size that the control plane works towards.
     case resizedFromOutside(from: Int, to: Int)
 }
+
+extension ActionOutcome.Result: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .accepted: "accepted"
+        case .failed(let error): error.description
+        }
+    }
+}
+
+extension PoolEvent: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .booted(let id, let took): "\(id) booted in \(took.seconds) s"
+        case .bootTimedOut(let id): "\(id) did not boot in time"
+        case .cordoned(let id): "\(id) cordoned"
+        case .uncordoned(let id): "\(id) kept after all"
+        case .drained(let id, let took, let cut):
+            "\(id) drained in \(took.seconds) s" + (cut > 0 ? ", \(cut) requests cut" : "")
+        case .died(let id): "\(id) fails its health check"
+        case .resizedFromOutside(let from, let to): "resized from outside, \(from) to \(to)"
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import Fleet
+import Policy
+import Testing
+
+@Suite struct BrokenReplicaTests {
+    private let start = Timestamp(millisecondsSince1970: 1_000_000_000)
+
+    private func settings() -> PolicySettings {
+        var settings = PolicySettings()
+        (settings.maximum, settings.capacity, settings.tolerance) = (10, 10, 0)
+        settings.boot.deadline = .seconds(300)
+        return settings
+    }
+
+    private func replica(_ name: String, launched: Timestamp? = nil) -> Replica {
+        Replica(id: ReplicaID(rawValue: name), state: .ready, launchedAt: launched)
+    }
+
+    private func engine(_ name: String, _ condition: EngineCondition, requests: Double? = 0) -> EngineObservation {
+        var row = EngineObservation(
+            id: ReplicaID(rawValue: name), condition: condition, running: requests, waiting: requests.map { _ in 0 })
+        row.age = .zero
+        return row
+    }
+
+    @Test("a boot past its deadline is no longer credited, and is cancelled once another is ordered")
+    func stuckBoot() {
+        var controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings())
+        let fleet = FleetState(observedAt: start, desired: 2, replicas: [replica("a"), replica("b", launched: start)])
+        let engines = [engine("a", .answering, requests: 15), engine("b", .starting, requests: nil)]
+        var outputs: [TickOutput] = []
+        for second in stride(from: 0, through: 330, by: 15) {
+            let now = start + .seconds(second)
+            outputs.append(
+                controller.step(
+                    TickInput(now: now, observation: PoolObservation(at: now, engines: engines), fleet: fleet)))
+        }
+        #expect(outputs.prefix(21).allSatisfy { $0.action == nil })
+        #expect(outputs[21].supply?.stuck == [ReplicaID(rawValue: "b")])
+        #expect(outputs[21].action?.action == .grow(to: 3))
+        #expect(outputs.flatMap(\.events).filter { $0 == .bootTimedOut(ReplicaID(rawValue: "b")) }.count == 1)
+        controller.forgetPending()
+        let now = start + .seconds(345)
+        var grown = fleet
+        grown.desired = 3
+        let output = controller.step(
+            TickInput(now: now, observation: PoolObservation(at: now, engines: engines), fleet: grown))
+        #expect(output.action?.action == .remove([ReplicaID(rawValue: "b")]))
+    }
+
+    @Test("a dead engine is replaced first and removed then")
+    func deadEngine() {
+        var controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings())
+        let engines = [engine("a", .answering, requests: 15), engine("b", .dead("503"), requests: 4)]
+        var fleet = FleetState(observedAt: start, desired: 2, replicas: [replica("a"), replica("b")])
+        let first = controller.step(
+            TickInput(now: start, observation: PoolObservation(at: start, engines: engines), fleet: fleet))
+        #expect(first.events == [.died(ReplicaID(rawValue: "b"))])
+        #expect(first.demand.requests == 15, "a dead engine's gauges are left over")
+        #expect(first.action?.action == .grow(to: 3))
+        controller.forgetPending()
+        (fleet.desired, fleet.replicas) = (3, fleet.replicas + [replica("c", launched: start)])
+        for second in stride(from: 15, through: 60, by: 15) {
+            let now = start + .seconds(second)
+            let observation = PoolObservation(at: now, engines: engines + [engine("c", .starting, requests: nil)])
+            let output = controller.step(TickInput(now: now, observation: observation, fleet: fleet))
+            #expect(output.action?.action == (second < 60 ? nil : .remove([ReplicaID(rawValue: "b")])))
+        }
+    }
+
+    @Test("one engine silent for long is lost; all of them silent are not")
+    func lost() {
+        var controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings())
+        let fleet = FleetState(observedAt: start, replicas: ["a", "b", "c"].map { replica($0) })
+        func silent(_ name: String) -> EngineObservation {
+            var row = engine(name, .silent("timed out"), requests: 8)
+            row.age = .seconds(400)
+            return row
+        }
+        let one = PoolObservation(
+            at: start,
+            engines: [engine("a", .answering, requests: 8), engine("b", .answering, requests: 8), silent("c")])
+        let output = controller.step(TickInput(now: start, observation: one, fleet: fleet))
+        #expect(output.supply?.lost == [ReplicaID(rawValue: "c")])
+        #expect(output.action?.action == nil)
+        var other = PoolController(pool: PoolID(rawValue: "p"), settings: settings())
+        let all = PoolObservation(at: start, engines: ["a", "b", "c"].map(silent))
+        let held = other.step(TickInput(now: start, observation: all, fleet: fleet))
+        #expect(held.supply?.serving.count == 3)
+        #expect(held.decision.target == 3)
+    }
+
+    @Test("a sleeping engine hides demand: nothing shrinks on its account")
+    func sleeping() {
+        var controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings())
+        let engines = [engine("a", .answering), engine("b", .answering), engine("c", .sleeping)]
+        let observation = PoolObservation(at: start, engines: engines)
+        let output = controller.step(
+            TickInput(
+                now: start, observation: observation,
+                fleet: FleetState(observedAt: start, replicas: ["a", "b", "c"].map { replica($0) })))
+        #expect(output.supply?.sleeping == [ReplicaID(rawValue: "c")])
+        #expect(output.demand.missing == 1)
+        #expect(output.demand.requestsAtMost == 10)
+    }
+
+    @Test("what others order in the control plane is seen and respected")
+    func resizedFromOutside() {
+        var controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings())
+        for (index, desired) in [2, 2, 2, 2, 2, 5].enumerated() {
+            let now = start + .seconds(15 * index)
+            let fleet = FleetState(observedAt: now, desired: desired, replicas: [replica("a"), replica("b")])
+            let observation = PoolObservation(at: now, engines: [engine("a", .answering), engine("b", .answering)])
+            let output = controller.step(TickInput(now: now, observation: observation, fleet: fleet))
+            #expect(output.events.contains(.resizedFromOutside(from: 2, to: 5)) == (desired == 5))
+            #expect(output.decision.current == desired)
+        }
+        #expect(controller.memory.lastScaleUp == start + .seconds(75))
+    }
+}

@@ -1,0 +1,115 @@
+import Fleet
+import Policy
+
+/// A pool in virtual time around a real controller: orders turn ready after a boot, victims leave when removed.
+struct VirtualPool {
+    var controller: PoolController
+    var now = Timestamp(millisecondsSince1970: 1_767_225_600_000)
+    var boot: Duration
+    /// What the next ticks see: requests that run and wait, spread over the ready replicas.
+    var running = 0.0
+    var waiting = 0.0
+    /// Engines that do not answer, by number of launch.
+    var silent: Set<Int> = []
+    var authority = Authority.act
+    /// What the control plane answers; `nil` accepts.
+    var refuses: DriverError?
+    var controlPlaneDown = false
+    private(set) var replicas: [(number: Int, launched: Timestamp)] = []
+    private(set) var log: [(at: Timestamp, output: TickOutput)] = []
+    private var observer = PoolObserver()
+    private var launches = 0
+    private var outcome: ActionOutcome?
+    private var iterations = 0.0
+
+    init(replicas count: Int, boot: Duration = .seconds(60), _ configure: (inout PolicySettings) -> Void = { _ in }) {
+        var settings = PolicySettings()
+        settings.maximum = 100
+        settings.capacity = 10
+        settings.tolerance = 0
+        configure(&settings)
+        self.boot = boot
+        controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings)
+        for number in 0..<count { launch(at: now - .seconds(7200 - number)) }
+    }
+
+    var size: Int { replicas.count }
+    var ready: Int { replicas.count { now - $0.launched >= boot } }
+
+    static func id(_ number: Int) -> ReplicaID { ReplicaID(rawValue: String("r-" + String(1000 + number).dropFirst())) }
+
+    private mutating func launch(at moment: Timestamp) {
+        launches += 1
+        replicas.append((launches, moment))
+    }
+
+    /// One tick, then the clock moves on by the interval.
+    @discardableResult
+    mutating func tick() -> TickOutput {
+        iterations += 1
+        let serving = max(1, Double(ready))
+        let readings = replicas.map { replica -> EngineReading in
+            let id = Self.id(replica.number)
+            guard now - replica.launched >= boot else { return EngineReading(id: id, error: "refused") }
+            if silent.contains(replica.number) {
+                return EngineReading(id: id, sample: last[id]?.0, sampledAt: last[id]?.1, error: "timed out")
+            }
+            var row = ModelSample(model: "m", engine: "0")
+            (row.running, row.waiting, row.iterationsTotal) = (running / serving, waiting / serving, iterations)
+            let sample = EngineSample(engine: "vllm", models: [row])
+            last[id] = (sample, now)
+            return EngineReading(id: id, sample: sample, sampledAt: now, healthy: true)
+        }
+        let observation = observer.observe(
+            readings, enginesAreReplicas: true, maximumAge: controller.settings.maximumAge, at: now)
+        let fleet = FleetState(
+            observedAt: now, desired: size,
+            replicas: replicas.map { Replica(id: Self.id($0.number), state: .ready, launchedAt: $0.launched) })
+        let output = controller.step(
+            TickInput(
+                now: now, observation: observation, fleet: controlPlaneDown ? nil : fleet,
+                fleetError: controlPlaneDown ? "unreachable" : nil, authority: authority, outcome: outcome))
+        outcome = output.action.map { carryOut($0) }
+        log.append((now, output))
+        now = now + controller.settings.interval
+        return output
+    }
+
+    private var last: [ReplicaID: (EngineSample, Timestamp)] = [:]
+
+    private mutating func carryOut(_ planned: PlannedAction) -> ActionOutcome {
+        if let refuses { return ActionOutcome(id: planned.id, result: .failed(refuses)) }
+        switch planned.action {
+        case .grow(let target):
+            while size < target { launch(at: now) }
+        case .remove(let ids):
+            replicas.removeAll { ids.contains(Self.id($0.number)) }
+        }
+        return ActionOutcome(id: planned.id, result: .accepted(Receipt()))
+    }
+
+    mutating func run(_ span: Duration) {
+        let end = now + span
+        while now < end { tick() }
+    }
+
+    /// Sizes asked for, in order, with the seconds since `start`.
+    func actions(since start: Timestamp) -> [(seconds: Double, action: ScalingAction)] {
+        log.filter { $0.at >= start }.compactMap { entry in
+            entry.output.action.map { ((entry.at - start).seconds, $0.action) }
+        }
+    }
+}
+
+/// SplitMix64: the same seed, the same world.
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+    init(seed: UInt64) { state = seed }
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
