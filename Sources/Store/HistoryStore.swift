@@ -1,0 +1,240 @@
+package import Fleet
+import Foundation
+import GRDB
+package import Policy
+
+/// What the agent remembers across restarts: one SQLite file in WAL mode, written by one process.
+///
+/// Ticks with all that their decisions depended on, the intent of every action before the call and its receipt after
+/// it, and every cold start. Moments are stored as milliseconds since 1970, values as JSON with sorted keys.
+package final class HistoryStore: Sendable {
+    private let database: any DatabaseWriter
+
+    /// Opens the file, creates it if it is missing, and brings it to the present schema.
+    ///
+    /// - Parameter path: `nil` keeps everything in memory.
+    package init(path: String?) throws(HistoryError) {
+        database = try Self.doing("open \(path ?? "a database in memory")") {
+            var configuration = GRDB.Configuration()
+            configuration.busyMode = .timeout(5)
+            configuration.maximumReaderCount = 2
+            let database: any DatabaseWriter
+            if let path {
+                let folder = URL(filePath: path).deletingLastPathComponent()
+                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+                configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+                database = try DatabasePool(path: path, configuration: configuration)
+            } else {
+                database = try DatabaseQueue(configuration: configuration)
+            }
+            try Schema.migrator.migrate(database)
+            return database
+        }
+    }
+
+    // MARK: Ticks
+
+    /// Writes a tick, the intent of its action and the boots that it saw, all or nothing.
+    package func append(_ record: TickRecord) async throws(HistoryError) {
+        let (pool, at) = (record.pool.rawValue, record.input.now.millisecondsSince1970)
+        try await write("a tick of \(pool)") { db in
+            let settings = try Self.settingsID(record.settings, db)
+            try db.execute(
+                sql: """
+                    INSERT OR REPLACE INTO tick (pool, at, settings, current, target, rule, input, memory_before, output)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    pool, at, settings, record.output.decision.current, record.output.decision.target,
+                    record.output.decision.binding?.rule.rawValue, try Self.json(record.input),
+                    try Self.json(record.memoryBefore), try Self.json(record.output),
+                ])
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO state (pool, at, memory, observer) VALUES (?, ?, ?, ?)",
+                arguments: [pool, at, try Self.json(record.memoryAfter), try Self.json(record.observer)])
+            if let planned = record.output.action {
+                try db.execute(
+                    sql: "INSERT INTO action (id, pool, at, action) VALUES (?, ?, ?, ?)",
+                    arguments: [planned.id.rawValue, pool, at, try Self.json(planned.action)])
+            }
+            for case .booted(let id, let took) in record.output.events {
+                try db.execute(
+                    sql: "INSERT OR REPLACE INTO boot (pool, replica, launched_at, ready_at) VALUES (?, ?, ?, ?)",
+                    arguments: [pool, id.rawValue, at - took.wholeMilliseconds, at])
+            }
+        }
+    }
+
+    /// The ticks of a pool from `start` up to and not including `end`, oldest first, at most `limit`.
+    package func ticks(
+        of pool: PoolID, from start: Timestamp, to end: Timestamp, limit: Int = 10_000
+    ) async throws(HistoryError) -> [StoredTick] {
+        try await read("ticks of \(pool)") { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT tick.input, tick.memory_before, tick.output, settings.json AS settings
+                    FROM tick JOIN settings ON settings.id = tick.settings
+                    WHERE pool = ? AND at >= ? AND at < ? ORDER BY at LIMIT ?
+                    """,
+                arguments: [pool.rawValue, start.millisecondsSince1970, end.millisecondsSince1970, limit])
+            return try rows.map { row in
+                StoredTick(
+                    settings: try Self.value(row["settings"]), input: try Self.value(row["input"]),
+                    memoryBefore: try Self.value(row["memory_before"]), output: try Self.value(row["output"]))
+            }
+        }
+    }
+
+    /// Where the last recorded tick left the controller and the observer; `nil` without one.
+    package func lastState(of pool: PoolID) async throws(HistoryError) -> LastState? {
+        try await read("the last state of \(pool)") { db in
+            let row = try Row.fetchOne(
+                db, sql: "SELECT memory, observer FROM state WHERE pool = ?", arguments: [pool.rawValue])
+            return try row.map {
+                LastState(memory: try Self.value($0["memory"]), observer: try Self.value($0["observer"]))
+            }
+        }
+    }
+
+    // MARK: Actions
+
+    /// Writes what became of an action.
+    package func record(_ outcome: ActionOutcome, at now: Timestamp) async throws(HistoryError) {
+        // A lost answer leaves the intent open: only the fleet can close it.
+        var closed: Int64? = now.millisecondsSince1970
+        if case .failed(.outcomeUnknown) = outcome.result { closed = nil }
+        try await write("the outcome of \(outcome.id)") { [closed] db in
+            try db.execute(
+                sql: "UPDATE action SET outcome = ?, closed_at = ? WHERE id = ?",
+                arguments: [try Self.json(outcome.result), closed, outcome.id.rawValue])
+        }
+    }
+
+    /// The actions whose outcome is not known, oldest first.
+    package func openIntents(of pool: PoolID) async throws(HistoryError) -> [OpenIntent] {
+        try await read("open actions of \(pool)") { db in
+            let rows = try Row.fetchAll(
+                db, sql: "SELECT id, at, action FROM action WHERE pool = ? AND closed_at IS NULL ORDER BY at, id",
+                arguments: [pool.rawValue])
+            return try rows.map { row in
+                OpenIntent(
+                    id: ActionID(rawValue: row["id"]), at: Timestamp(millisecondsSince1970: row["at"]),
+                    action: try Self.value(row["action"]))
+            }
+        }
+    }
+
+    /// Closes an open action after a look at the fleet.
+    package func close(_ id: ActionID, done: Bool, at now: Timestamp) async throws(HistoryError) {
+        try await write("the end of \(id)") { db in
+            try db.execute(
+                sql: "UPDATE action SET closed_at = ?, found_done = ? WHERE id = ? AND closed_at IS NULL",
+                arguments: [now.millisecondsSince1970, done, id.rawValue])
+        }
+    }
+
+    /// The latest actions, newest first.
+    package func actions(of pool: PoolID, limit: Int) async throws(HistoryError) -> [StoredAction] {
+        try await read("actions of \(pool)") { db in
+            let rows = try Row.fetchAll(
+                db, sql: "SELECT * FROM action WHERE pool = ? ORDER BY at DESC, id DESC LIMIT ?",
+                arguments: [pool.rawValue, limit])
+            return try rows.map { row in
+                let outcome: String? = row["outcome"]
+                let closed: Int64? = row["closed_at"]
+                return StoredAction(
+                    id: ActionID(rawValue: row["id"]), at: Timestamp(millisecondsSince1970: row["at"]),
+                    action: try Self.value(row["action"]), outcome: try outcome.map { try Self.value($0) },
+                    closedAt: closed.map { Timestamp(millisecondsSince1970: $0) }, foundDone: row["found_done"])
+            }
+        }
+    }
+
+    // MARK: Boots
+
+    /// The latest cold starts, newest first.
+    package func boots(of pool: PoolID, limit: Int) async throws(HistoryError) -> [StoredBoot] {
+        try await read("boots of \(pool)") { db in
+            let rows = try Row.fetchAll(
+                db, sql: "SELECT * FROM boot WHERE pool = ? ORDER BY ready_at DESC, replica LIMIT ?",
+                arguments: [pool.rawValue, limit])
+            return rows.map { row in
+                StoredBoot(
+                    replica: ReplicaID(rawValue: row["replica"]),
+                    launchedAt: Timestamp(millisecondsSince1970: row["launched_at"]),
+                    readyAt: Timestamp(millisecondsSince1970: row["ready_at"]))
+            }
+        }
+    }
+
+    // MARK: Retention
+
+    /// Forgets what is older than `moment`; open actions stay. Gives the room back to new rows, not to the disk.
+    package func prune(before moment: Timestamp) async throws(HistoryError) {
+        let limit = moment.millisecondsSince1970
+        try await write("the end of retention") { db in
+            try db.execute(sql: "DELETE FROM tick WHERE at < ?", arguments: [limit])
+            try db.execute(sql: "DELETE FROM action WHERE at < ? AND closed_at IS NOT NULL", arguments: [limit])
+            try db.execute(sql: "DELETE FROM boot WHERE ready_at < ?", arguments: [limit])
+            try db.execute(sql: "DELETE FROM settings WHERE id NOT IN (SELECT DISTINCT settings FROM tick)")
+        }
+    }
+
+    package func close() {
+        // Closing can only fail while a statement runs; SQLite then keeps the file whole by itself.
+        try? database.close()
+    }
+
+    // MARK: Helpers
+
+    private static func settingsID(_ settings: PolicySettings, _ db: Database) throws -> Int64 {
+        let text = try json(settings)
+        try db.execute(sql: "INSERT OR IGNORE INTO settings (json) VALUES (?)", arguments: [text])
+        return try Int64.fetchOne(db, sql: "SELECT id FROM settings WHERE json = ?", arguments: [text]) ?? 0
+    }
+
+    private func write(
+        _ what: String, _ body: @escaping @Sendable (Database) throws -> Void
+    ) async throws(HistoryError) {
+        do {
+            try await database.write(body)
+        } catch {
+            throw HistoryError("write \(what): \(error)")
+        }
+    }
+
+    private func read<Value: Sendable>(
+        _ what: String, _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(HistoryError) -> Value {
+        do {
+            return try await database.read(body)
+        } catch {
+            throw HistoryError("read \(what): \(error)")
+        }
+    }
+
+    private static func doing<Value>(_ what: String, _ body: () throws -> Value) throws(HistoryError) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw HistoryError("\(what): \(error)")
+        }
+    }
+
+    static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    static func value<Value: Decodable>(_ json: String) throws -> Value {
+        try JSONDecoder().decode(Value.self, from: Data(json.utf8))
+    }
+}
+
+/// History could not be read or written: what was tried, and what SQLite said.
+package struct HistoryError: Error, Hashable, Sendable, CustomStringConvertible {
+    package var description: String
+    package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,142 @@
+import Fleet
+import Foundation
+import Policy
+import Store
+import Testing
+
+@Suite struct HistoryStoreTests {
+    private let pool = PoolID(rawValue: "chat")
+    private let start = Timestamp(millisecondsSince1970: 1_000_000_000)
+
+    /// Ticks of a real controller: the first orders two replicas, a later one sees them come up.
+    private func records(_ count: Int) -> [TickRecord] {
+        var settings = PolicySettings()
+        (settings.maximum, settings.capacity) = (8, 10)
+        var controller = PoolController(pool: pool, settings: settings)
+        var observer = PoolObserver()
+        return (0..<count).map { index in
+            let now = start + .seconds(15 * index)
+            let names = index == 0 ? ["a"] : ["a", "b", "c"]
+            let readings = names.map { name in
+                var row = ModelSample(model: "m", engine: "0")
+                (row.running, row.waiting, row.iterationsTotal) = (name == "a" ? 21 : 0, 0, Double(index))
+                let known = name == "a" || index >= 4
+                return EngineReading(
+                    id: ReplicaID(rawValue: name), sample: known ? EngineSample(engine: "vllm", models: [row]) : nil,
+                    sampledAt: known ? now : nil, error: known ? nil : "refused")
+            }
+            let fleet = FleetState(
+                observedAt: now,
+                replicas: names.map {
+                    Replica(id: ReplicaID(rawValue: $0), state: .ready, launchedAt: $0 == "a" ? nil : start)
+                })
+            let observation = observer.observe(
+                readings, enginesAreReplicas: true, maximumAge: .seconds(45), at: now)
+            let input = TickInput(now: now, observation: observation, fleet: fleet)
+            let before = controller.memory
+            let output = controller.step(input)
+            controller.forgetPending()
+            return TickRecord(
+                pool: pool, settings: settings, input: input, memoryBefore: before, output: output,
+                memoryAfter: controller.memory, observer: observer)
+        }
+    }
+
+    @Test("a recorded tick comes back whole and decides the same again, bit for bit")
+    func replay() async throws {
+        let store = try HistoryStore(path: nil)
+        let written = records(6)
+        for record in written { try await store.append(record) }
+        let ticks = try await store.ticks(of: pool, from: start, to: start + .seconds(90))
+        #expect(ticks.map(\.input) == written.map(\.input))
+        #expect(ticks.map(\.output) == written.map(\.output))
+        for tick in ticks {
+            var controller = PoolController(pool: pool, settings: tick.settings, memory: tick.memoryBefore)
+            #expect(controller.step(tick.input) == tick.output)
+        }
+        #expect(try await store.ticks(of: pool, from: start + .seconds(15), to: start + .seconds(45)).count == 2)
+        #expect(try await store.ticks(of: PoolID(rawValue: "other"), from: start, to: start + .seconds(90)).isEmpty)
+    }
+
+    @Test("the last state is where a restart goes on")
+    func lastState() async throws {
+        let store = try HistoryStore(path: nil)
+        #expect(try await store.lastState(of: pool) == nil)
+        let written = records(3)
+        for record in written { try await store.append(record) }
+        let state = try await store.lastState(of: pool)
+        #expect(state?.memory == written.last?.memoryAfter)
+        #expect(state?.observer == written.last?.observer)
+    }
+
+    @Test("an intent is open until its outcome is known")
+    func intents() async throws {
+        let store = try HistoryStore(path: nil)
+        let record = records(1)[0]
+        let planned = try #require(record.output.action)
+        try await store.append(record)
+        #expect(try await store.openIntents(of: pool).map(\.id) == [planned.id])
+        #expect(try await store.openIntents(of: pool).first?.action == planned.action)
+
+        let lost = ActionOutcome(id: planned.id, result: .failed(.outcomeUnknown(message: "reset")))
+        try await store.record(lost, at: start + .seconds(1))
+        #expect(try await store.openIntents(of: pool).count == 1, "a lost answer leaves it open")
+
+        try await store.close(planned.id, done: true, at: start + .seconds(16))
+        #expect(try await store.openIntents(of: pool).isEmpty)
+        let action = try #require(try await store.actions(of: pool, limit: 5).first)
+        #expect(action.foundDone == true)
+        #expect(action.outcome == lost.result)
+    }
+
+    @Test("an accepted action is closed by its receipt")
+    func receipt() async throws {
+        let store = try HistoryStore(path: nil)
+        let record = records(1)[0]
+        let planned = try #require(record.output.action)
+        try await store.append(record)
+        let accepted = ActionOutcome(id: planned.id, result: .accepted(Receipt(reference: "request-1")))
+        try await store.record(accepted, at: start + .seconds(1))
+        #expect(try await store.openIntents(of: pool).isEmpty)
+        #expect(try await store.actions(of: pool, limit: 5).first?.outcome == accepted.result)
+    }
+
+    @Test("boots are kept with their times")
+    func boots() async throws {
+        let store = try HistoryStore(path: nil)
+        for record in records(6) { try await store.append(record) }
+        let boots = try await store.boots(of: pool, limit: 10)
+        #expect(boots.map(\.replica.rawValue) == ["b", "c"])
+        #expect(boots.allSatisfy { $0.launchedAt == start && $0.readyAt == start + .seconds(60) })
+    }
+
+    @Test("retention forgets old rows and keeps open actions")
+    func retention() async throws {
+        let store = try HistoryStore(path: nil)
+        for record in records(6) { try await store.append(record) }
+        try await store.prune(before: start + .seconds(45))
+        #expect(try await store.ticks(of: pool, from: start, to: start + .seconds(900)).count == 3)
+        #expect(try await store.openIntents(of: pool).count == 1)
+        try await store.prune(before: start + .seconds(900))
+        #expect(try await store.ticks(of: pool, from: start, to: start + .seconds(900)).isEmpty)
+        #expect(try await store.lastState(of: pool) != nil, "the state is not history")
+    }
+
+    @Test("a file is opened again with all that was in it; a folder that cannot be is an error with its name")
+    func files() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "history-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "deep/history.sqlite").path
+        let first = try HistoryStore(path: path)
+        for record in records(2) { try await first.append(record) }
+        first.close()
+        let second = try HistoryStore(path: path)
+        #expect(try await second.ticks(of: pool, from: start, to: start + .seconds(90)).count == 2)
+        second.close()
+        try Data("not a database, and long enough to be taken for one".utf8).write(to: folder.appending(path: "bad"))
+        let error = #expect(throws: HistoryError.self) {
+            try HistoryStore(path: folder.appending(path: "bad").path)
+        }
+        #expect(error?.description.contains("bad") == true)
+    }
+}
