@@ -118,7 +118,9 @@ private struct Answer: Sendable {
         } catch {
             throw CollectorError("\(url): \(error)")
         }
-        guard response.status == 200 else { throw CollectorError("\(url): expected status 200, found \(response.status)") }
+        guard response.status == 200 else {
+            throw CollectorError("\(url): expected status 200, found \(response.status)")
+        }
         do {
             return try settings.profile.read(response.body, contentType: response.header("content-type"))
         } catch {

@@ -1,0 +1,129 @@
+package import Exporters
+package import Fleet
+import HTTPTypes
+package import Hummingbird
+import NIOCore
+
+/// The agent's own HTTP: what it knows, as Prometheus text, JSON and a page; and one way to make it read its
+/// configuration again.
+package struct AdminRoutes: Sendable {
+    private let board: SnapshotBoard
+    private let wallClock: @Sendable () -> Timestamp
+    private let mayReload: Bool
+    private let reload: @Sendable () async -> ReloadResult
+
+    package enum ReloadResult: Sendable {
+        case reloaded(String)
+        case kept(because: String)
+    }
+
+    /// - Parameter mayReload: whether whoever can connect is trusted to ask for it; true on loopback.
+    package init(
+        board: SnapshotBoard, mayReload: Bool, wallClock: @escaping @Sendable () -> Timestamp,
+        reload: @escaping @Sendable () async -> ReloadResult
+    ) {
+        self.board = board
+        self.mayReload = mayReload
+        self.wallClock = wallClock
+        self.reload = reload
+    }
+
+    /// GET answers HEAD as well.
+    package func router() -> Router<BasicRequestContext> {
+        let router = Router(options: .autoGenerateHeadEndpoints)
+        router.get("/") { _, _ in page() }
+        router.get("/metrics") { request, _ in metrics(request) }
+        router.get("/status.json") { request, _ in
+            respond(StatusExporter.json(board.current), type: "application/json; charset=utf-8", to: request)
+        }
+        router.get("/api/v1/recommendation") { request, _ in recommendation(request) }
+        router.get("/-/healthy") { _, _ in text(.ok, "healthy\n") }
+        router.get("/-/ready") { _, _ in ready() }
+        router.post("/-/reload") { _, _ in await reloaded() }
+        return router
+    }
+
+    // MARK: Answers
+
+    private func page() -> Response {
+        var response = body(StatusPage.html(board.current), type: "text/html; charset=utf-8")
+        response.headers[.contentSecurityPolicy] = StatusPage.contentSecurityPolicy
+        response.headers[.xContentTypeOptions] = "nosniff"
+        return response
+    }
+
+    private func metrics(_ request: Request) -> Response {
+        let format = MetricsExporter.format(accept: request.headers[values: .accept].joined(separator: ","))
+        var snapshot = board.current
+        snapshot.process = ProcessSnapshot.read()
+        return respond(MetricsExporter.render(snapshot, as: format), type: format.contentType, to: request)
+    }
+
+    private func recommendation(_ request: Request) -> Response {
+        guard let name = request.uri.queryParameters["pool"] else {
+            return text(.badRequest, "pool: expected a query parameter, such as ?pool=chat\n")
+        }
+        guard let json = StatusExporter.recommendation(board.current, pool: PoolID(rawValue: String(name))) else {
+            return text(.notFound, "no decision is known for pool \(name)\n")
+        }
+        return respond(json, type: "application/json; charset=utf-8", to: request)
+    }
+
+    /// Ready when every pool has decided once; a decision to hold on missing data counts.
+    private func ready() -> Response {
+        let pools = board.current.pools
+        let waiting = pools.filter { $0.output == nil }.map(\.pool.rawValue)
+        if pools.isEmpty { return text(.serviceUnavailable, "no pool has decided yet\n") }
+        if waiting.isEmpty { return text(.ok, "ready\n") }
+        return text(.serviceUnavailable, "no decision yet: \(waiting.joined(separator: ", "))\n")
+    }
+
+    private func reloaded() async -> Response {
+        guard mayReload else {
+            return text(.forbidden, "reload is served on loopback addresses only; send SIGHUP instead\n")
+        }
+        return switch await reload() {
+        case .reloaded(let what): text(.ok, what + "\n")
+        case .kept(let why): text(.badRequest, "kept the running configuration:\n" + why + "\n")
+        }
+    }
+
+    // MARK: Bodies
+
+    private func respond(_ bytes: [UInt8], type: String, to request: Request) -> Response {
+        let accepts = request.headers[values: .acceptEncoding].joined(separator: ",")
+        guard acceptsGzip(accepts), let compressed = gzip(bytes) else {
+            var response = body(bytes, type: type)
+            response.headers[.vary] = "Accept, Accept-Encoding"
+            return response
+        }
+        var response = body(compressed, type: type)
+        response.headers[.contentEncoding] = "gzip"
+        response.headers[.vary] = "Accept, Accept-Encoding"
+        return response
+    }
+
+    private func text(_ status: HTTPResponse.Status, _ text: String) -> Response {
+        var response = body(Array(text.utf8), type: "text/plain; charset=utf-8")
+        response.status = status
+        return response
+    }
+
+    private func body(_ bytes: [UInt8], type: String) -> Response {
+        Response(
+            status: .ok, headers: [.contentType: type, .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}
+
+/// Whether an `Accept-Encoding` field allows gzip: named, or covered by `*`, and not with a weight of zero.
+func acceptsGzip(_ field: String) -> Bool {
+    var star = false
+    for part in field.split(separator: ",") {
+        let pieces = part.split(separator: ";").map { $0.filter { !$0.isWhitespace }.lowercased() }
+        let weight = pieces.dropFirst().first { $0.hasPrefix("q=") }.flatMap { Double($0.dropFirst(2)) } ?? 1
+        if pieces.first == "gzip" { return weight > 0 }
+        if pieces.first == "*" { star = weight > 0 }
+    }
+    return star
+}

@@ -1,0 +1,48 @@
+package import Fleet
+package import Logging
+
+/// Runs one pool's ticks on planned deadlines until its task is cancelled.
+package struct ControlLoop<C: Clock>: Sendable where C.Duration == Duration {
+    private let parts: PoolParts
+    private let board: SnapshotBoard
+    private let logger: Logger
+    private let clock: C
+    private let wallClock: @Sendable () -> Timestamp
+    private let afterTick: @Sendable (PoolTicker) async -> Void
+
+    /// - Parameter afterTick: called with the ticker after every tick; the demo prints its lines there.
+    package init(
+        parts: PoolParts, board: SnapshotBoard, logger: Logger, clock: C,
+        wallClock: @escaping @Sendable () -> Timestamp,
+        afterTick: @escaping @Sendable (PoolTicker) async -> Void = { _ in }
+    ) {
+        self.parts = parts
+        self.board = board
+        self.logger = logger
+        self.clock = clock
+        self.wallClock = wallClock
+        self.afterTick = afterTick
+    }
+
+    /// Deadlines are counted from the first one, so ticks do not drift; those that a slow tick ran past are left out.
+    package func run() async {
+        var ticker = await PoolTicker(parts: parts, logger: logger)
+        let interval = parts.settings.interval
+        var deadline = clock.now
+        while !Task.isCancelled {
+            let started = clock.now
+            let now = wallClock()
+            await ticker.tick(at: now) { started.duration(to: clock.now) }
+            if Task.isCancelled { return }
+            board.publish(ticker.snapshot, at: now)
+            await afterTick(ticker)
+            let behind = deadline.duration(to: clock.now) / interval
+            deadline = deadline.advanced(by: interval * max(1, Int(behind.rounded(.up))))
+            do {
+                try await clock.sleep(until: deadline, tolerance: nil)
+            } catch {
+                return
+            }
+        }
+    }
+}

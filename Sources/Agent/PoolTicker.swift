@@ -1,0 +1,271 @@
+package import Collectors
+package import Exporters
+package import Fleet
+package import Logging
+package import Policy
+package import Store
+
+/// What one pool is made of: the ports it is seen and moved through.
+package struct PoolParts: Sendable {
+    package var pool: PoolID
+    package var settings: PolicySettings
+    /// As the configuration names it; `none` without one.
+    package var driver: String
+    package var authority: Authority
+    package var inventory: any FleetInventory
+    /// `nil` when nothing may be changed: then nothing that could is even constructed.
+    package var actuator: (any FleetActuator)?
+    package var collector: EngineCollector
+    /// Engines that are read as a whole; `nil` reads every replica at its own address.
+    package var pooledEngines: [EngineTarget]?
+    package var history: HistoryStore
+
+    package init(
+        pool: PoolID, settings: PolicySettings, driver: String, authority: Authority, inventory: any FleetInventory,
+        actuator: (any FleetActuator)?, collector: EngineCollector, pooledEngines: [EngineTarget]? = nil,
+        history: HistoryStore
+    ) {
+        self.pool = pool
+        self.settings = settings
+        self.driver = driver
+        self.authority = authority
+        self.inventory = inventory
+        self.actuator = actuator
+        self.collector = collector
+        self.pooledEngines = pooledEngines
+        self.history = history
+    }
+}
+
+/// The walk of one sample: observe, step, record, submit, record, publish.
+///
+/// Owned by one task. Everything that can fail is here; everything that decides is in `PoolController`.
+package struct PoolTicker: Sendable {
+    package private(set) var snapshot: PoolSnapshot
+    private let parts: PoolParts
+    private let logger: Logger
+    private var controller: PoolController
+    private var observer = PoolObserver()
+    /// What became of the last action, for the next step.
+    private var outcome: ActionOutcome?
+    /// Actions whose receipt an earlier process did not live to write.
+    private var openIntents: [OpenIntent] = []
+
+    /// Takes up where the last recorded tick stopped.
+    package init(parts: PoolParts, logger: Logger) async {
+        var logger = logger
+        logger[metadataKey: "pool"] = "\(parts.pool)"
+        self.logger = logger
+        self.parts = parts
+        var memory = PoolMemory()
+        do {
+            if let last = try await parts.history.lastState(of: parts.pool) {
+                memory = last.memory
+                observer = last.observer
+            }
+            openIntents = try await parts.history.openIntents(of: parts.pool)
+        } catch {
+            logger.error("history cannot be read; starting without memory", metadata: ["error": "\(error)"])
+        }
+        controller = PoolController(pool: parts.pool, settings: parts.settings, memory: memory)
+        snapshot = PoolSnapshot(
+            pool: parts.pool, driver: parts.driver, settings: parts.settings, authority: parts.authority, memory: memory
+        )
+    }
+
+    /// One tick. Returns early, with nothing decided, when the task is cancelled while it still observes.
+    ///
+    /// - Parameter elapsed: how long it takes, measured by the caller's clock.
+    package mutating func tick(at now: Timestamp, elapsed: () -> Duration = { .zero }) async {
+        let (fleet, fleetError) = await describe()
+        let readings = await read(fleet, at: now)
+        guard !Task.isCancelled else { return }
+        if let fleet { await reconcile(with: fleet, at: now) }
+
+        let before = (observer: observer, memory: controller.memory)
+        let observation = observer.observe(
+            readings, enginesAreReplicas: parts.pooledEngines == nil, maximumAge: parts.settings.maximumAge, at: now)
+        let input = TickInput(
+            now: now, observation: observation, fleet: fleet, fleetError: fleetError?.description,
+            authority: parts.authority, outcome: outcome)
+        outcome = nil
+        let output = controller.step(input)
+
+        let record = TickRecord(
+            pool: parts.pool, settings: parts.settings, input: input, memoryBefore: before.memory, output: output,
+            memoryAfter: controller.memory, observer: observer)
+        let recorded = await append(record)
+        if let planned = output.action { outcome = await submit(planned, recorded: recorded, at: now) }
+        publish(input, output, readings, took: elapsed(), at: now)
+    }
+
+    // MARK: Observing
+
+    private mutating func describe() async -> (FleetState?, DriverError?) {
+        do {
+            return (try await parts.inventory.describe(), nil)
+        } catch {
+            snapshot.counters.driverErrors[error.kind, default: 0] += 1
+            logger.warning("control plane does not answer", metadata: ["error": "\(error)"])
+            return (nil, error)
+        }
+    }
+
+    private mutating func read(_ fleet: FleetState?, at now: Timestamp) async -> [EngineReading] {
+        let targets = parts.pooledEngines ?? Self.targets(in: fleet) ?? lastTargets
+        if parts.pooledEngines == nil { lastTargets = targets }
+        let readings = await parts.collector.read(targets, at: now)
+        for reading in readings {
+            guard let error = reading.error else { continue }
+            snapshot.counters.readingErrors += 1
+            logger.debug("engine reading failed", metadata: ["replica": "\(reading.id)", "error": "\(error)"])
+        }
+        return readings
+    }
+
+    /// Asked again while the control plane is silent, so that the picture stays fresh for people at least.
+    private var lastTargets: [EngineTarget] = []
+
+    private static func targets(in fleet: FleetState?) -> [EngineTarget]? {
+        fleet?.replicas.compactMap { replica in
+            switch replica.state {
+            case .booting, .ready: EngineTarget(id: replica.id, endpoint: replica.endpoint)
+            case .terminating, .stopped, .failed: nil
+            }
+        }
+    }
+
+    // MARK: Acting
+
+    /// Settles the actions that an earlier process asked for, or was about to: the fleet tells which.
+    private mutating func reconcile(with fleet: FleetState, at now: Timestamp) async {
+        guard !openIntents.isEmpty else { return }
+        for intent in openIntents {
+            let done = intent.action.isDone(in: fleet)
+            logger.notice(
+                "open action settled",
+                metadata: ["action": "\(intent.id)", "what": "\(intent.action)", "done": "\(done)"])
+            await note { try await parts.history.close(intent.id, done: done, at: now) }
+            guard controller.memory.pending?.planned.id == intent.id else { continue }
+            if done {
+                outcome = ActionOutcome(id: intent.id, result: .accepted(Receipt(reference: "found done")))
+            } else {
+                controller.forgetPending()
+            }
+        }
+        openIntents = []
+    }
+
+    private mutating func append(_ record: TickRecord) async -> Bool {
+        await note { try await parts.history.append(record) }
+    }
+
+    @discardableResult
+    private mutating func note(_ write: () async throws(HistoryError) -> Void) async -> Bool {
+        do {
+            try await write()
+            return true
+        } catch {
+            snapshot.counters.historyErrors += 1
+            logger.error("history cannot be written", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+
+    /// Without a record of the intent a removal is not asked for: a crash would leave nobody who knows of it. Growth
+    /// is: users wait for it, and being absolute it cannot happen twice.
+    private mutating func submit(_ planned: PlannedAction, recorded: Bool, at now: Timestamp) async -> ActionOutcome? {
+        guard let actuator = parts.actuator else { return nil }
+        if case .remove = planned.action, !recorded {
+            controller.forgetPending()
+            return nil
+        }
+        // A cancelled loop still waits for the answer of a call that it has made; the driver bounds the wait.
+        let result = await Task { () -> ActionOutcome.Result in
+            do throws(DriverError) {
+                return .accepted(try await actuator.submit(planned.action, id: planned.id))
+            } catch {
+                return .failed(error)
+            }
+        }.value
+        let outcome = ActionOutcome(id: planned.id, result: result)
+        await note { try await parts.history.record(outcome, at: now) }
+        switch result {
+        case .accepted: snapshot.counters.accepted[planned.action.kind, default: 0] += 1
+        case .failed(let error): snapshot.counters.driverErrors[error.kind, default: 0] += 1
+        }
+        return outcome
+    }
+
+    // MARK: Publishing
+
+    private mutating func publish(
+        _ input: TickInput, _ output: TickOutput, _ readings: [EngineReading], took: Duration, at now: Timestamp
+    ) {
+        snapshot.input = input
+        snapshot.output = output
+        snapshot.readings = readings
+        snapshot.memory = controller.memory
+        snapshot.tickDuration = took
+        snapshot.counters.count(output)
+        snapshot.history.append(
+            HistoryPoint(
+                at: now, current: output.decision.current, target: output.decision.target,
+                serving: output.supply?.serving.count, requests: output.demand.requests))
+        if snapshot.history.count > PoolSnapshot.historyKept { snapshot.history.removeFirst() }
+
+        let moves = output.decision.target != output.decision.current || output.action != nil
+        if moves {
+            let recent = RecentDecision(
+                at: now, decision: output.decision, action: output.action?.action, result: outcome?.result.description)
+            // What is only wanted, tick after tick, is one line.
+            if recent.action == nil, let newest = snapshot.recent.first, newest.action == nil,
+                newest.decision.target == recent.decision.target, newest.decision.current == recent.decision.current
+            {
+                snapshot.recent[0] = recent
+            } else {
+                snapshot.recent.insert(recent, at: 0)
+            }
+            snapshot.recent = Array(snapshot.recent.prefix(PoolSnapshot.recentDecisionsKept))
+        }
+        log(output, level: moves || !output.events.isEmpty ? .info : .debug)
+    }
+
+    private func log(_ output: TickOutput, level: Logger.Level) {
+        var metadata: Logger.Metadata = [
+            "current": "\(output.decision.current.map(String.init) ?? "unknown")",
+            "target": "\(output.decision.target.map(String.init) ?? "unknown")",
+        ]
+        if let binding = output.decision.binding {
+            metadata["rule"] = "\(binding.rule.rawValue)"
+            metadata["reason"] = "\(binding.reason)"
+        }
+        if let action = output.action { metadata["action"] = "\(action.action)" }
+        if let outcome { metadata["result"] = "\(outcome.result)" }
+        if !output.events.isEmpty { metadata["events"] = .array(output.events.map { "\($0)" }) }
+        logger.log(level: level, "decision", metadata: metadata)
+    }
+}
+
+extension PoolCounters {
+    mutating func count(_ output: TickOutput) {
+        ticks += 1
+        if let binding = output.decision.binding { self.binding[binding.rule, default: 0] += 1 }
+        switch output.action?.action {
+        case .grow: ordered += max(0, (output.decision.target ?? 0) - (output.decision.current ?? 0))
+        case .remove(let ids): removed += ids.count
+        case nil: break
+        }
+        for event in output.events {
+            switch event {
+            case .booted: booted += 1
+            case .bootTimedOut: bootsTimedOut += 1
+            case .cordoned: cordoned += 1
+            case .uncordoned: uncordoned += 1
+            case .drained(_, _, let cut): cutRequests += cut
+            case .died: died += 1
+            case .resizedFromOutside: break
+            }
+        }
+    }
+}
