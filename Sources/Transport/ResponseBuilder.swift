@@ -34,11 +34,7 @@ struct ResponseBuilder {
         let line = bytes.trimmed
         guard let status else { return appendStatus(line) }
         if line.isEmpty {
-            isHeaderComplete = status >= 200
-            if !isHeaderComplete {
-                self.status = nil
-                headers = []
-            }
+            return endHeader(status)
         } else if bytes[0] == UInt8(ascii: " ") || bytes[0] == UInt8(ascii: "\t") {
             // A field continued on the next line, as old servers do.
             guard !headers.isEmpty else { return refuse("the answer's first header field has no name") }
@@ -68,6 +64,19 @@ struct ResponseBuilder {
             let status = Int(String(decoding: parts[1], as: UTF8.self)), (100...999).contains(status)
         else { return refuse("the answer does not begin with a status line") }
         self.status = status
+        return true
+    }
+
+    private mutating func endHeader(_ status: Int) -> Bool {
+        guard status >= 200 else {
+            self.status = nil
+            headers = []
+            return true
+        }
+        // libcurl would believe the last one, and a cut body might pass for a whole one.
+        let lengths = headers.filter { $0.name.lowercased() == "content-length" }.map(\.value)
+        guard Set(lengths).count <= 1 else { return refuse("the answer announces two lengths") }
+        isHeaderComplete = true
         return true
     }
 
