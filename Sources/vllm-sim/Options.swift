@@ -171,7 +171,7 @@ private func requireSpan(_ value: Double, _ name: String) throws {
 }
 
 /// Vigna's SplitMix64: enough for jitter, and the same everywhere.
-private struct SplitMix64: RandomNumberGenerator {
+struct SplitMix64: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {
