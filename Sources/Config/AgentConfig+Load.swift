@@ -1,0 +1,45 @@
+import FoundationEssentials
+
+extension AgentConfig {
+    /// Reads and checks a file.
+    ///
+    /// - Parameter environment: of the process; only `${env:NAME}` looks into it.
+    /// - Throws: all that is wrong, sorted by position.
+    package static func load(
+        path: String, environment: [String: String]
+    ) throws(ConfigProblems) -> AgentConfig {
+        let bytes: [UInt8]
+        do {
+            bytes = try readFile(path)
+        } catch {
+            throw ConfigProblems([
+                ConfigProblem(file: path, path: "", what: "it cannot be read: \(error.reason)", remedy: "")
+            ])
+        }
+        return try parse(text: bytes, file: path, environment: environment, readFile: readFile)
+    }
+
+    /// Checks the bytes of a file. Pure, but for what `readFile` does.
+    ///
+    /// - Parameters:
+    ///   - file: its path, as messages name it; relative paths in it start at its folder.
+    ///   - readFile: reads what `${file:PATH}` names.
+    package static func parse(
+        text: some Sequence<UInt8>, file: String, environment: [String: String],
+        readFile: (String) throws(UnreadableFile) -> [UInt8]
+    ) throws(ConfigProblems) -> AgentConfig {
+        throw ConfigProblems([])
+    }
+
+    private static func readFile(_ path: String) throws(UnreadableFile) -> [UInt8] {
+        do {
+            return try [UInt8](Data(contentsOf: URL(filePath: path)))
+        } catch let error as CocoaError where error.code == .fileReadNoSuchFile {
+            throw UnreadableFile(reason: "there is no such file")
+        } catch let error as CocoaError where error.code == .fileReadNoPermission {
+            throw UnreadableFile(reason: "permission denied")
+        } catch {
+            throw UnreadableFile(reason: "\(error)")
+        }
+    }
+}
