@@ -1,0 +1,160 @@
+import Fleet
+import Policy
+
+/// What is exported of each pool, by topic.
+enum PoolMetrics {
+    static let labels = ["pool"]
+
+    static let demand = MetricGroup<PoolSnapshot>(
+        title: "Demand and signals", labels: labels,
+        metrics: [
+            Metric(
+                "demand_requests", label: "kind",
+                "Requests that want to be served now: running in a batch, waiting for capacity, held at the gateway."
+            ) {
+                let demand = $0.output?.demand
+                return [("running", demand?.running), ("waiting", demand?.waiting), ("held", demand?.held)]
+            },
+            Metric("capacity_requests", "Requests that one replica serves at once, configured or learned.") {
+                $0.capacity
+            },
+            Metric(
+                "load_ratio", "Demand as a share of what the current replicas can serve, those on their way included."
+            ) { $0.load },
+            Metric(
+                "kv_cache_usage_ratio", "Share of the KV cache in use on the fullest engine that answers, 0 to 1."
+            ) { $0.kvCacheUsage },
+            Metric("prompt_tokens_per_second", "Prompt tokens per second, all engines that answer together.") {
+                $0.rate(\.promptTokensPerSecond)
+            },
+            Metric("generation_tokens_per_second", "Generated tokens per second, all engines that answer together.") {
+                $0.rate(\.generationTokensPerSecond)
+            },
+            Metric(
+                "signal_coverage_ratio", "Share of the engines that should report their load and do, 0 to 1."
+            ) { $0.output?.demand.coverage },
+            Metric(
+                "signal_age_seconds", "Age of the oldest engine reading that the latest decision counted."
+            ) { $0.oldestReading?.seconds },
+            Metric("engines", label: "condition", "Engines by what their answers say about them.") { pool in
+                guard let engines = pool.input?.observation.engines else { return [] }
+                return EngineCondition.names.map { name in
+                    (name, Double(engines.count { $0.condition.name == name }))
+                }
+            },
+            Metric("reading_errors_total", "Engine readings that failed.") {
+                Double($0.counters.readingErrors)
+            },
+        ])
+
+    static let supply = MetricGroup<PoolSnapshot>(
+        title: "Replicas", labels: labels,
+        metrics: [
+            Metric("pool_info", labels: ["driver"], "The driver that changes the pool's size.") {
+                [([$0.driver], 1)]
+            },
+            Metric("replicas", label: "state", "Replicas by where they are in their life, each in one state.") {
+                $0.output?.supply?.counts.map { ($0.state, Double($0.count)) } ?? []
+            },
+            Metric("current_replicas", "Replicas that the latest decision counts on: serving, booting or ordered.") {
+                $0.output?.decision.current.map(Double.init)
+            },
+            Metric("desired_replicas", "Replicas that there should be, by the latest decision.") {
+                $0.output?.decision.target.map(Double.init)
+            },
+            Metric("fleet_desired_replicas", "The size that the control plane works towards.") {
+                $0.input?.fleet?.desired.map(Double.init)
+            },
+            Metric("minimum_replicas", "Never fewer replicas than this, as configured.") {
+                Double($0.settings.minimum)
+            },
+            Metric("maximum_replicas", "Never more replicas than this, as configured.") {
+                Double($0.settings.maximum)
+            },
+            Metric(
+                "headroom_replicas",
+                "Serving replicas above what the demand needs at the load that growth aims at; negative when short."
+            ) { $0.headroom },
+            Metric(
+                "cost_usd_per_hour",
+                "US dollars per hour of all replicas of the pool; absent when the price of any of them is unknown."
+            ) { $0.usdPerHour },
+        ])
+
+    static let boots = MetricGroup<PoolSnapshot>(
+        title: "Cold starts", labels: labels,
+        metrics: [
+            Metric(
+                "boot_p90_seconds",
+                "90th percentile of the measured cold starts; the expectation while too few are measured."
+            ) { $0.bootP90.seconds },
+            Metric("boot_expected_seconds", "The cold start that the configuration expects.") {
+                $0.settings.boot.expected.seconds
+            },
+            Metric("boot_deadline_seconds", "A boot that takes longer has failed and is cancelled.") {
+                $0.settings.boot.deadline.seconds
+            },
+            Metric(
+                "boot_eta_seconds",
+                "Until the first booting replica should serve; 0 when it is overdue, absent when none boots."
+            ) { $0.bootETA?.seconds },
+            Metric("boots_total", "Replicas that answered for the first time.") {
+                Double($0.counters.booted)
+            },
+            Metric("boots_timed_out_total", "Replicas that did not answer within the boot deadline.") {
+                Double($0.counters.bootsTimedOut)
+            },
+        ])
+
+    static let decisions = MetricGroup<PoolSnapshot>(
+        title: "Decisions", labels: labels,
+        metrics: [
+            Metric("authority", label: "mode", "1 for what the agent may do with the pool now, 0 for the others.") {
+                pool in Authority.names.map { ($0, pool.authority.name == $0 ? 1 : 0) }
+            },
+            Metric(
+                "decision_binding", label: "rule", "1 for the rule that settled the latest decision, 0 for the others."
+            ) { pool in
+                let binding = pool.output?.decision.binding?.rule
+                return RuleName.allCases.map { ($0.rawValue, $0 == binding ? 1 : 0) }
+            },
+            Metric("decisions_total", label: "rule", "Decisions by the rule that settled them.") { pool in
+                RuleName.allCases.map { ($0.rawValue, Double(pool.counters.binding[$0, default: 0])) }
+            },
+            Metric("ticks_total", "Rounds of reading and deciding.") { Double($0.counters.ticks) },
+            Metric("tick_duration_seconds", "How long the latest round took.") {
+                $0.tickDuration?.seconds
+            },
+            Metric("last_tick_timestamp_seconds", "When the latest round began, in Unix time.") {
+                $0.input?.now.secondsSince1970
+            },
+            Metric("history_errors_total", "Rounds whose record could not be written to history.") {
+                Double($0.counters.historyErrors)
+            },
+        ])
+
+    static let actions = MetricGroup<PoolSnapshot>(
+        title: "Actions", labels: labels,
+        metrics: [
+            Metric("actions_total", label: "kind", "Actions that the control plane accepted.") { pool in
+                ScalingAction.kinds.map { ($0, Double(pool.counters.accepted[$0, default: 0])) }
+            },
+            Metric("driver_errors_total", label: "kind", "Calls of the control plane that failed.") { pool in
+                DriverError.kinds.map { ($0, Double(pool.counters.driverErrors[$0, default: 0])) }
+            },
+            Metric(
+                "replica_changes_total", label: "change",
+                "Replicas ordered, cordoned, taken back from cordon, removed, and found dead."
+            ) {
+                let counters = $0.counters
+                return [
+                    ("ordered", Double(counters.ordered)), ("cordoned", Double(counters.cordoned)),
+                    ("uncordoned", Double(counters.uncordoned)), ("removed", Double(counters.removed)),
+                    ("died", Double(counters.died)),
+                ]
+            },
+            Metric(
+                "drain_killed_requests_total", "Requests that were still on a replica when it was removed."
+            ) { $0.counters.cutRequests },
+        ])
+}
