@@ -144,6 +144,21 @@ struct LocalProcessDriverTests {
         }
     }
 
+    @Test func `a replica that lost its markers is still killed as a group by the driver that started it`() async throws
+    {
+        try await LocalHost.with { host in
+            let script = "exec env -i /bin/sh -c 'trap \"\" TERM; echo up; while :; do sleep 0.1; done'"
+            let driver = try host.driver(host.settings(script, gracefulStop: .zero))
+            try await driver.grow(to: 1)
+            #expect(await eventually { host.log("p-0.log") == "up\n" })
+            let leader = try #require(await driver.replicas.values.first?.leader)
+            defer { leader.killGroup() }
+            #expect(host.marked().isEmpty)
+            try await driver.remove(try await driver.describe().replicas.map(\.id))
+            #expect(try await eventually { try await driver.states() == [] })
+        }
+    }
+
     @Test func `a slot that is not free yet is waited for, not taken twice`() async throws {
         try await LocalHost.with { host in
             let driver = try host.driver(host.settings("trap '' TERM; echo up; while :; do sleep 1; done", slots: 1))
