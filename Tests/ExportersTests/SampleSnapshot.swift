@@ -91,7 +91,7 @@ enum SampleSnapshot {
         pool.output = TickOutput(
             decision: decision, supply: supply,
             demand: Demand(observation, leaving: Set(supply.draining), lost: [], capacity: settings.capacity),
-            action: PlannedAction(id: ActionID(rawValue: "chat-1"), action: .grow(to: 7)), events: [],
+            action: PlannedAction(id: ActionID(rawValue: "chat-1"), action: .grow(to: 6)), events: [],
             nextTick: now + .milliseconds(14_760))
 
         pool.readings = engines.map {
@@ -194,7 +194,7 @@ enum SampleSnapshot {
             let at = now - .seconds(Double(239 - tick) * 15)
             let hump = max(0, 1 - Double((tick - 65) * (tick - 65)) / 1600) * 24
             let rise = tick > 150 ? Double((tick - 150) * (tick - 150)) / 8000 * 36 : 0
-            let ripple = Double((tick * 7919) % 11) / 2 - 2.5
+            let ripple = Double((tick * tick * 31 + tick * 17) % 13) / 4 - 1.5
             let requests = tick == 239 ? 60 : max(0, 20 + hump + rise + ripple)
             let current = (55..<99).contains(tick) || tick >= 226 ? 4 : 3
             let target = tick == 239 ? 5 : current

@@ -49,7 +49,8 @@ import Testing
     func words() {
         let text = page(SampleSnapshot.growing)
         #expect(text.contains("3 serving, 1 booting, 1 draining<span class=\"arrow\">→</span>target 5"))
-        #expect(text.contains("because at most 1 per 1m 0s"))
+        #expect(
+            text.contains("because 60 requests on replicas of 16: load 93.8 % <code>observed_demand</code>; at most"))
         #expect(text.contains("<title>chat 4 → 5 · scale-agent</title>"))
         #expect(page(SampleSnapshot.fresh).contains("Waiting for the first decision"))
         #expect(page(SampleSnapshot.troubled).contains("the control plane does not answer"))

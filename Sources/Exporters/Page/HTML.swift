@@ -37,9 +37,12 @@ struct HTML: ExpressibleByStringInterpolation, Sendable {
 }
 
 extension Sequence<HTML> {
-    func joined() -> HTML {
+    func joined(separator: HTML = "") -> HTML {
         var all: HTML = ""
-        for part in self { all += part }
+        for (index, part) in enumerated() {
+            if index > 0 { all += separator }
+            all += part
+        }
         return all
     }
 }
@@ -65,11 +68,11 @@ func cell(_ value: Double?, _ text: (Double) -> String = { shortNumber($0) }) ->
     value.map { "\(text($0))" } ?? unknown
 }
 
-/// A share of something, 0 to 1, as a bar with its number.
-func shareCell(_ share: Double?) -> HTML {
+/// A share of something, 0 to 1, as a bar with its number; coloured as a warning from `full` on.
+func shareCell(_ share: Double?, full: Double = .infinity) -> HTML {
     guard let share else { return unknown }
     let width = shortNumber(min(max(share, 0), 1) * 60)
-    let tone: Tone = share >= 0.9 ? .warn : .good
+    let tone: Tone = share >= full ? .warn : .good
     return """
         <svg class="bar \(tone.rawValue)" width="60" height="8" aria-hidden="true"><rect width="60" height="8" rx="2"/>\
         <rect class="fill" width="\(width)" height="8" rx="2"/></svg> \(percentText(share))

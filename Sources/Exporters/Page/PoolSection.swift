@@ -36,11 +36,17 @@ struct PoolSection {
         let parts = supply.counts.filter { $0.count > 0 }.map { "\($0.count) \($0.state)" }
         let now = parts.isEmpty ? "no replicas" : parts.joined(separator: ", ")
         let next = target == current ? "stay at \(target)" : "target \(target)"
-        let why: HTML =
-            output.decision.binding.map { step in
-                "<p class=\"because\">because \(step.reason.description) <code>\(step.rule.rawValue)</code></p>"
-            } ?? ""
+        let why: HTML = reasons(output.decision).map { "<p class=\"because\">because \($0)</p>" } ?? ""
         return "<p class=\"headline\">\(now)<span class=\"arrow\">→</span>\(next)</p>\(why)"
+    }
+
+    /// What is needed, and what else settled the count if that was not all.
+    private func reasons(_ decision: Decision) -> HTML? {
+        guard let binding = decision.binding else { return nil }
+        let need = decision.steps.first.flatMap { $0.rule == .observedDemand && $0 != binding ? $0 : nil }
+        return [need, binding].compactMap { $0 }.map { step -> HTML in
+            "\(step.reason.description) <code>\(step.rule.rawValue)</code>"
+        }.joined(separator: "; ")
     }
 
     private var problems: HTML {
@@ -70,7 +76,7 @@ struct PoolSection {
         let measured = pool.memory.boots.measured.count
         let eta = pool.bootETA.map { $0 > .zero ? "next in \(spanText($0))" : "next is overdue" }
         tiles += tile("cold start, p90", "\(spanText(pool.bootP90))", eta ?? "\(measured) measured")
-        if let price = pool.usdPerHour { tiles += tile("cost", "$\(shortNumber(price, decimals: 2))", "per hour") }
+        if let price = pool.usdPerHour { tiles += tile("cost", "$\(moneyText(price))", "per hour") }
         return "<dl class=\"tiles\">\(tiles)</dl>\n"
     }
 

@@ -31,10 +31,10 @@ struct ReplicaRow {
             badge(state, tone),
             cell(engine?.running),
             cell(engine?.waiting),
-            shareCell(engine?.kvCacheUsage),
-            engine?.age.map { "\(spanText($0)) ago" } ?? unknown,
+            shareCell(engine?.kvCacheUsage, full: 0.9),
+            engine?.age.map { $0 < .seconds(1) ? "just now" : "\(spanText($0)) ago" } ?? unknown,
             engine?.answeringSince.map { "\(spanText(now - $0))" } ?? unknown,
-            cell(replica?.usdPerHour) { shortNumber($0, decimals: 2) },
+            cell(replica?.usdPerHour, moneyText),
             (replica?.zone ?? replica?.endpoint).map { "\($0)" } ?? unknown,
         ]
     }

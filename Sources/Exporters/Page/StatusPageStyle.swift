@@ -16,7 +16,7 @@ enum StatusPageStyle {
         main,header,footer{max-width:1080px;margin:0 auto;padding:0 20px}
         header{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 14px;padding-top:22px;padding-bottom:14px}
         header h1{font-size:19px;margin:0;letter-spacing:-.01em}
-        header p,footer{color:var(--soft);font-size:13px;margin:0}
+        header p,footer p{color:var(--soft);font-size:13px;margin:0}
         header .when{margin-left:auto}
         section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:20px 22px;margin:0 0 18px}
         h2{font-size:15px;margin:0;display:flex;flex-wrap:wrap;align-items:center;gap:8px}
@@ -56,12 +56,10 @@ enum StatusPageStyle {
         td:last-child,th:last-child{padding-right:0}
         tbody tr:last-child td{border-bottom:0}
         td.n,th.n{text-align:right}
-        td.wrap{white-space:normal}
-        .steps td:last-child,.recent td:last-child{white-space:normal;width:60%}
-        .recent td:last-child{width:auto}
+        .steps td:first-child,.steps th:first-child{padding-left:8px}
+        .steps td:last-child{white-space:normal;width:60%}
+        .recent td:last-child{white-space:normal;min-width:280px}
         tr.row-busy td{background:var(--busy-ground)}
-        tr.row-busy td:first-child{box-shadow:-8px 0 0 var(--busy-ground)}
-        tr.row-busy td:last-child{box-shadow:8px 0 0 var(--busy-ground)}
         code{font:12.5px/1.4 ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace}
         .badge{display:inline-block;border-radius:99px;padding:0 9px;font-size:12px;line-height:20px;font-weight:500}
         .good{color:var(--good);background:var(--good-ground)}.busy{color:var(--busy);background:var(--busy-ground)}
@@ -75,5 +73,5 @@ enum StatusPageStyle {
         """
 
     /// The SHA-256 of `css` in Base64. A test computes it anew.
-    static let digest = "2ZbvxxTrBL7pstCmNvpkXkrOVbRATrCdLOf+KgsH5PM="
+    static let digest = "yEK2t76yCj26mr/k49zKO0Fxil6k4dDzh+b4Gna86tA="
 }

@@ -54,6 +54,13 @@ func spanText(_ span: Duration) -> String {
     return parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: " ")
 }
 
+/// Dollars with both places of the cents: `11.60`.
+func moneyText(_ dollars: Double) -> String {
+    let text = shortNumber(dollars, decimals: 2)
+    let places = text.split(separator: ".").dropFirst().first?.count ?? 0
+    return places == 0 ? text + ".00" : places == 1 ? text + "0" : text
+}
+
 /// Such as `61.4 GiB`.
 func gibibytes(_ bytes: Double) -> String { shortNumber(bytes / 1_073_741_824) + " GiB" }
 
