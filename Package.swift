@@ -51,14 +51,16 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         shell("Transport", ["Fleet", "CCurl"]),
-        shell("Collectors", ["Fleet", "Exposition", "Transport", .product(name: "Subprocess", package: "swift-subprocess")]),
+        shell(
+            "Collectors",
+            ["Fleet", "Exposition", "Transport", .product(name: "Subprocess", package: "swift-subprocess")]),
         shell("Drivers", ["Fleet", "Transport", .product(name: "XMLCoder", package: "XMLCoder")]),
         shell("Store", ["Fleet", "Policy", .product(name: "GRDB", package: "GRDB.swift")]),
         shell("Config", ["Fleet", "Policy", .product(name: "Yams", package: "Yams")]),
         shell(
             "Agent",
             [
-                "Fleet", "Policy", "Exporters", "CZlib",
+                "Fleet", "Policy", "Exposition", "Exporters", "Transport", "Collectors", "Store", "CZlib",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -68,11 +70,14 @@ let package = Package(
         .executableTarget(
             name: "scale-agent",
             dependencies: [
-                "Fleet", "Exposition", "Policy", "Simulator", "Exporters", "Transport", "Collectors", "Drivers", "Store",
+                "Fleet", "Exposition", "Policy", "Simulator", "Exporters", "Transport", "Collectors", "Drivers",
+                "Store",
                 "Config", "Agent",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -83,7 +88,7 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
 
@@ -98,6 +103,14 @@ let package = Package(
         tests("DriversTests", ["Fleet", "Transport", "Drivers"]),
         tests("StoreTests", ["Fleet", "Policy", "Store"]),
         tests("ConfigTests", ["Fleet", "Policy", "Config"]),
-        tests("AgentTests", ["Fleet", "Policy", "Exporters", "Agent"]),
+        tests(
+            "AgentTests",
+            [
+                "Fleet", "Policy", "Exposition", "Exporters", "Transport", "Collectors", "Store", "Agent",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        tests("VLLMSimTests", ["vllm-sim", "Exposition"]),
     ]
 )

@@ -1,4 +1,5 @@
-package import Exporters
+import Exporters
+import Exposition
 package import Fleet
 import HTTPTypes
 package import Hummingbird
@@ -34,7 +35,7 @@ package struct AdminRoutes: Sendable {
         router.get("/") { _, _ in page() }
         router.get("/metrics") { request, _ in metrics(request) }
         router.get("/status.json") { request, _ in
-            respond(StatusExporter.json(board.current), type: "application/json; charset=utf-8", to: request)
+            respond(StatusExporter.status(board.current), type: "application/json; charset=utf-8", to: request)
         }
         router.get("/api/v1/recommendation") { request, _ in recommendation(request) }
         router.get("/-/healthy") { _, _ in text(.ok, "healthy\n") }
@@ -46,24 +47,26 @@ package struct AdminRoutes: Sendable {
     // MARK: Answers
 
     private func page() -> Response {
-        var response = body(StatusPage.html(board.current), type: "text/html; charset=utf-8")
+        var response = body(StatusPage.render(board.current), type: StatusPage.contentType)
         response.headers[.contentSecurityPolicy] = StatusPage.contentSecurityPolicy
         response.headers[.xContentTypeOptions] = "nosniff"
         return response
     }
 
     private func metrics(_ request: Request) -> Response {
-        let format = MetricsExporter.format(accept: request.headers[values: .accept].joined(separator: ","))
+        let format = ExpositionFormat(accept: request.headers[values: .accept].joined(separator: ","))
         var snapshot = board.current
         snapshot.process = ProcessSnapshot.read()
-        return respond(MetricsExporter.render(snapshot, as: format), type: format.contentType, to: request)
+        var bytes: [UInt8] = []
+        MetricsExporter.write(snapshot, format: format, into: &bytes)
+        return respond(bytes, type: format.contentType, to: request)
     }
 
     private func recommendation(_ request: Request) -> Response {
         guard let name = request.uri.queryParameters["pool"] else {
             return text(.badRequest, "pool: expected a query parameter, such as ?pool=chat\n")
         }
-        guard let json = StatusExporter.recommendation(board.current, pool: PoolID(rawValue: String(name))) else {
+        guard let json = StatusExporter.recommendation(PoolID(rawValue: String(name)), in: board.current) else {
             return text(.notFound, "no decision is known for pool \(name)\n")
         }
         return respond(json, type: "application/json; charset=utf-8", to: request)

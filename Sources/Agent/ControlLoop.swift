@@ -1,5 +1,6 @@
 package import Fleet
 package import Logging
+import Policy
 
 /// Runs one pool's ticks on planned deadlines until its task is cancelled.
 package struct ControlLoop<C: Clock>: Sendable where C.Duration == Duration {

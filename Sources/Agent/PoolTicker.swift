@@ -51,18 +51,17 @@ package struct PoolTicker: Sendable {
     /// Actions whose receipt an earlier process did not live to write.
     private var openIntents: [OpenIntent] = []
 
-    /// Takes up where the last recorded tick stopped.
-    package init(parts: PoolParts, logger: Logger) async {
+    /// Takes up where the last recorded tick stopped, or at `state` when it is given.
+    package init(parts: PoolParts, state: LastState? = nil, logger: Logger) async {
         var logger = logger
         logger[metadataKey: "pool"] = "\(parts.pool)"
         self.logger = logger
         self.parts = parts
         var memory = PoolMemory()
         do {
-            if let last = try await parts.history.lastState(of: parts.pool) {
-                memory = last.memory
-                observer = last.observer
-            }
+            var last = state
+            if last == nil { last = try await parts.history.lastState(of: parts.pool) }
+            if let last { (memory, observer) = (last.memory, last.observer) }
             openIntents = try await parts.history.openIntents(of: parts.pool)
         } catch {
             logger.error("history cannot be read; starting without memory", metadata: ["error": "\(error)"])
@@ -145,7 +144,7 @@ package struct PoolTicker: Sendable {
             logger.notice(
                 "open action settled",
                 metadata: ["action": "\(intent.id)", "what": "\(intent.action)", "done": "\(done)"])
-            await note { try await parts.history.close(intent.id, done: done, at: now) }
+            await note { history async throws(HistoryError) in try await history.close(intent.id, done: done, at: now) }
             guard controller.memory.pending?.planned.id == intent.id else { continue }
             if done {
                 outcome = ActionOutcome(id: intent.id, result: .accepted(Receipt(reference: "found done")))
@@ -157,13 +156,13 @@ package struct PoolTicker: Sendable {
     }
 
     private mutating func append(_ record: TickRecord) async -> Bool {
-        await note { try await parts.history.append(record) }
+        await note { history async throws(HistoryError) in try await history.append(record) }
     }
 
     @discardableResult
-    private mutating func note(_ write: () async throws(HistoryError) -> Void) async -> Bool {
+    private mutating func note(_ write: (HistoryStore) async throws(HistoryError) -> Void) async -> Bool {
         do {
-            try await write()
+            try await write(parts.history)
             return true
         } catch {
             snapshot.counters.historyErrors += 1
@@ -189,7 +188,7 @@ package struct PoolTicker: Sendable {
             }
         }.value
         let outcome = ActionOutcome(id: planned.id, result: result)
-        await note { try await parts.history.record(outcome, at: now) }
+        await note { history async throws(HistoryError) in try await history.record(outcome, at: now) }
         switch result {
         case .accepted: snapshot.counters.accepted[planned.action.kind, default: 0] += 1
         case .failed(let error): snapshot.counters.driverErrors[error.kind, default: 0] += 1

@@ -94,7 +94,7 @@ private struct Answer: Sendable {
 
     init(asking target: EngineTarget, _ settings: EngineCollectorSettings, _ transport: HTTPTransport) async {
         guard let endpoint = target.endpoint else {
-            self.init(error: "no address is known for \(target.id)")
+            error = "no address is known for \(target.id)"
             return
         }
         async let health = Self.health(endpoint, settings, transport)

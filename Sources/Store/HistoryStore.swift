@@ -32,6 +32,16 @@ package final class HistoryStore: Sendable {
         }
     }
 
+    /// Opens an existing file for reading only, beside the agent that writes it.
+    package init(reading path: String) throws(HistoryError) {
+        database = try Self.doing("open \(path)") {
+            var configuration = GRDB.Configuration()
+            configuration.readonly = true
+            configuration.busyMode = .timeout(5)
+            return try DatabaseQueue(path: path, configuration: configuration)
+        }
+    }
+
     // MARK: Ticks
 
     /// Writes a tick, the intent of its action and the boots that it saw, all or nothing.

@@ -1,0 +1,53 @@
+package import Fleet
+
+/// What was understood of an engine's metrics, as `inspect engine` prints it. An absent signal is an absent key.
+package struct EngineInspection: Encodable, Sendable {
+    private let engine: String
+    private let models: [Model]
+    private let missing: [String]
+    private let skippedLines: Int
+
+    package init(_ sample: EngineSample) {
+        engine = sample.engine
+        models = sample.models.map(Model.init)
+        missing = sample.missing
+        skippedLines = sample.skippedLines
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case engine, models, missing
+        case skippedLines = "skipped_lines"
+    }
+
+    private struct Model: Encodable {
+        let row: ModelSample
+
+        enum CodingKeys: String, CodingKey {
+            case model, engine, running, waiting
+            case waitingForCapacity = "waiting_for_capacity"
+            case kvCacheUsage = "kv_cache_usage"
+            case kvCacheTokens = "kv_cache_tokens"
+            case promptTokensTotal = "prompt_tokens_total"
+            case generationTokensTotal = "generation_tokens_total"
+            case preemptionsTotal = "preemptions_total"
+            case requestsFinishedTotal = "requests_finished_total"
+            case sleeping
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var keys = encoder.container(keyedBy: CodingKeys.self)
+            try keys.encode(row.model, forKey: .model)
+            try keys.encodeIfPresent(row.engine, forKey: .engine)
+            try keys.encodeIfPresent(row.running, forKey: .running)
+            try keys.encodeIfPresent(row.waiting, forKey: .waiting)
+            try keys.encodeIfPresent(row.waitingForCapacity, forKey: .waitingForCapacity)
+            try keys.encodeIfPresent(row.kvCacheUsage, forKey: .kvCacheUsage)
+            try keys.encodeIfPresent(row.kvCacheTokens, forKey: .kvCacheTokens)
+            try keys.encodeIfPresent(row.promptTokensTotal, forKey: .promptTokensTotal)
+            try keys.encodeIfPresent(row.generationTokensTotal, forKey: .generationTokensTotal)
+            try keys.encodeIfPresent(row.preemptionsTotal, forKey: .preemptionsTotal)
+            try keys.encodeIfPresent(row.requestsFinishedTotal, forKey: .requestsFinishedTotal)
+            try keys.encodeIfPresent(row.sleeping, forKey: .sleeping)
+        }
+    }
+}

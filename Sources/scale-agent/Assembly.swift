@@ -1,0 +1,114 @@
+import Agent
+import Collectors
+import Config
+import Drivers
+import Fleet
+import Policy
+import Store
+import Transport
+
+/// The only place that knows every concrete type: configuration in, running parts out.
+struct Assembly: Sendable {
+    var stateDirectory: String
+    var mode: OperatingMode
+    var environment: [String: String]
+    var transport: HTTPTransport
+    var history: HistoryStore
+
+    /// - Throws: `StartError` for what only shows when it is built, such as a region that nobody knows.
+    func parts(of pool: PoolConfig) async throws(StartError) -> PoolParts {
+        let fleet: (inventory: any FleetInventory, actuator: (any FleetActuator)?)
+        do {
+            fleet = try await control(pool)
+        } catch {
+            throw StartError("pool \(pool.id): \(error)")
+        }
+        return PoolParts(
+            pool: pool.id, settings: pool.settings, driver: pool.driver?.name ?? "none", authority: authority(pool),
+            inventory: fleet.inventory, actuator: mode == .act ? fleet.actuator : nil,
+            collector: EngineCollector(transport: transport, settings: collector(pool.engine)),
+            pooledEngines: pooledEngines(pool), history: history)
+    }
+
+    private func authority(_ pool: PoolConfig) -> Authority {
+        switch mode {
+        case .act: pool.driver == nil ? .advise("no driver is configured") : .act
+        case .dryRun: .advise("dry run")
+        case .paused: .paused
+        }
+    }
+
+    private func control(
+        _ pool: PoolConfig
+    ) async throws(DriverError) -> (inventory: any FleetInventory, actuator: (any FleetActuator)?) {
+        switch pool.driver {
+        case nil:
+            var endpoints: [String] = []
+            if case .fixed(let fixed) = pool.engine.location { endpoints = fixed }
+            return (FixedFleet(endpoints: endpoints, usdPerHour: pool.usdPerHour, now: Surroundings.now), nil)
+        case .awsAutoScalingGroup(let group):
+            let driver = try await autoScalingGroup(group, pool)
+            return (driver, driver)
+        case .local(let local):
+            let driver = try localProcesses(local, pool)
+            return (driver, driver)
+        }
+    }
+
+    private func autoScalingGroup(
+        _ group: AutoScalingGroupConfig, _ pool: PoolConfig
+    ) async throws(DriverError) -> AutoScalingGroupDriver {
+        let transport = transport
+        let surroundings = AWSSurroundings.process(environment: environment) {
+            request throws(HTTPFailure) in try await transport.send(request)
+        }
+        let region = try await AWSRegion.resolve(group.region, surroundings: surroundings)
+        var template: String?
+        if case .perReplica(let text) = pool.engine.location { template = text }
+        let settings = AutoScalingGroupSettings(
+            group: group.group, region: region, endpointTemplate: template, serviceEndpoint: group.endpointURL,
+            onDemandUSDPerHour: pool.usdPerHour, deadline: group.timeout)
+        let credentials = AWSCredentialsProvider(
+            region: region, serviceEndpoint: group.endpointURL, surroundings: surroundings)
+        return AutoScalingGroupDriver(settings: settings, credentials: credentials, surroundings: surroundings)
+    }
+
+    private func localProcesses(_ local: LocalConfig, _ pool: PoolConfig) throws(DriverError) -> LocalProcessDriver {
+        var settings = LocalPoolSettings(
+            pool: pool.id, command: local.command, environment: local.environment.mapValues(\.revealed),
+            gpus: local.gpus, ports: local.ports, logDirectory: stateDirectory + "/logs")
+        settings.gracefulStop = local.gracefulStop
+        settings.usdPerHour = pool.usdPerHour
+        return try LocalProcessDriver(
+            settings: settings, stateDirectory: stateDirectory, inheritedEnvironment: environment, now: Surroundings.now
+        )
+    }
+
+    private func collector(_ engine: EngineConfig) -> EngineCollectorSettings {
+        var settings = EngineCollectorSettings()
+        switch engine.kind {
+        case .vllm: settings.profile = .vllm
+        }
+        settings.metricsPath = engine.metricsPath
+        settings.healthPath = engine.healthPath
+        settings.timeout = engine.timeout
+        settings.headers = engine.headers.map { HTTPField($0.name, $0.value.revealed) }
+        return settings
+    }
+
+    /// With a driver, fixed endpoints say nothing about single replicas.
+    private func pooledEngines(_ pool: PoolConfig) -> [EngineTarget]? {
+        guard pool.driver != nil, case .fixed(let endpoints) = pool.engine.location else { return nil }
+        return endpoints.map { EngineTarget(id: ReplicaID(rawValue: $0), endpoint: $0) }
+    }
+}
+
+extension DriverConfig {
+    /// As the configuration names it.
+    var name: String {
+        switch self {
+        case .awsAutoScalingGroup: "aws_asg"
+        case .local: "local"
+        }
+    }
+}

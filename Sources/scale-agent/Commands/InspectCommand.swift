@@ -1,0 +1,123 @@
+import ArgumentParser
+import Collectors
+import Fleet
+import Foundation
+import Transport
+
+struct InspectCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect",
+        abstract: "Prints as JSON what was understood of an engine or of the GPUs.",
+        subcommands: [Engine.self, GPU.self])
+
+    struct Engine: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Reads an engine's metrics once.",
+            discussion:
+                "A signal that the engine does not export is absent, never 0. Exit status 1 when nothing could be read."
+        )
+
+        @Argument(
+            help:
+                "A URL such as http://127.0.0.1:8000 (/metrics is added when it has no path), a file, or - for standard input."
+        )
+        var source: String
+
+        @Option(help: "Seconds to wait for an answer.")
+        var timeout = 10.0
+
+        func validate() throws {
+            guard timeout > 0, timeout <= 600 else {
+                throw ValidationError("--timeout must be above 0 and at most 600 seconds.")
+            }
+        }
+
+        func run() async throws {
+            do {
+                try Surroundings.printJSON(EngineInspection(try await sample()))
+            } catch {
+                Surroundings.printError("\(source): \(error)")
+                throw ExitCode.unreachable
+            }
+        }
+
+        private func sample() async throws -> EngineSample {
+            guard source.hasPrefix("http://") || source.hasPrefix("https://") else {
+                return try EngineProfile.vllm.read(try readBytes(source), contentType: nil)
+            }
+            let transport = HTTPTransport()
+            defer { transport.shutdown() }
+            let path = URL(string: source)?.path ?? ""
+            let base = source.hasSuffix("/") ? String(source.dropLast()) : source
+            let url = path.isEmpty || path == "/" ? base + "/metrics" : source
+            let response = try await transport.send(HTTPRequest(url: url, deadline: .seconds(timeout)))
+            guard response.status == 200 else {
+                throw CollectorError("expected status 200, found \(response.status)")
+            }
+            return try EngineProfile.vllm.read(response.body, contentType: response.header("content-type"))
+        }
+    }
+
+    struct GPU: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "gpu",
+            abstract: "Reads the GPUs of this host once, or a saved output of nvidia-smi.",
+            discussion: "Exit status 1 when there is an error to report; what was read all the same is printed.")
+
+        @Option(
+            help: ArgumentHelp(
+                "Output of nvidia-smi --query-gpu=... --format=csv; - for standard input.", valueName: "file"))
+        var csv: String?
+
+        @Option(help: ArgumentHelp("Output of nvidia-smi -q -x; - for standard input.", valueName: "file"))
+        var xml: String?
+
+        @Option(help: "Name or path of nvidia-smi.")
+        var command = "nvidia-smi"
+
+        @Option(help: "Seconds to wait for nvidia-smi.")
+        var timeout = 10.0
+
+        func validate() throws {
+            guard csv == nil || xml == nil else { throw ValidationError("--csv and --xml exclude each other.") }
+            guard timeout > 0, timeout <= 600 else {
+                throw ValidationError("--timeout must be above 0 and at most 600 seconds.")
+            }
+        }
+
+        func run() async throws {
+            let observation: GPUObservation
+            do {
+                observation = try await observe()
+            } catch {
+                Surroundings.printError("\(error)")
+                throw ExitCode.unreachable
+            }
+            try Surroundings.printJSON(GPUInspection(observation))
+            guard observation.error == nil, !observation.absent else {
+                Surroundings.printError(observation.error ?? "\(command): there is no such program on this host")
+                throw ExitCode.unreachable
+            }
+        }
+
+        private func observe() async throws -> GPUObservation {
+            let now = Surroundings.now()
+            let reading: GPUReading
+            if let csv {
+                reading = NvidiaSMICSV.read(try readBytes(csv), exitCode: 0)
+            } else if let xml {
+                reading = NvidiaSMIXML.read(try readBytes(xml), exitCode: 0)
+            } else {
+                return await GPUCollector(executable: command, deadline: .seconds(timeout)).read(now: now)
+            }
+            return GPUObservation(
+                gpus: reading.gpus, readAt: now, error: reading.error?.description, absent: false)
+        }
+    }
+}
+
+/// The bytes of a file, or of standard input for `-`.
+private func readBytes(_ path: String) throws -> [UInt8] {
+    if path == "-" { return [UInt8](try FileHandle.standardInput.readToEnd() ?? Data()) }
+    return [UInt8](try Data(contentsOf: URL(filePath: path)))
+}

@@ -1,0 +1,207 @@
+import Agent
+import Collectors
+import Config
+import Fleet
+import Foundation
+import Hummingbird
+import Logging
+import ServiceLifecycle
+import Store
+import Synchronization
+import Transport
+import UnixSignals
+
+/// A configured agent from start to stop: the loops, the admin HTTP, the GPUs, retention and reload.
+struct RunningAgent: Sendable {
+    private let logger: Logger
+    private let path: String?
+    private let board: SnapshotBoard
+    private let supervisor: PoolSupervisor
+    private let assembly: Assembly
+    private let current: ReloadState
+    private let afterTick: @Sendable (PoolTicker) async -> Void
+
+    /// - Parameter path: the file to read again on reload; `nil` without one.
+    init(
+        config: AgentConfig, path: String?, afterTick: @escaping @Sendable (PoolTicker) async -> Void = { _ in }
+    ) throws {
+        logger = Surroundings.logger(level: Logger.Level(rawValue: config.logLevel.rawValue) ?? .info)
+        self.path = path
+        self.afterTick = afterTick
+        board = SnapshotBoard(version: ScaleAgent.version, startedAt: Surroundings.now())
+        supervisor = PoolSupervisor(board: board, logger: logger, wallClock: Surroundings.now, afterTick: afterTick)
+        current = ReloadState(config: config)
+        try FileManager.default.createDirectory(
+            atPath: config.stateDirectory, withIntermediateDirectories: true)
+        assembly = Assembly(
+            stateDirectory: config.stateDirectory, mode: config.mode, environment: Surroundings.environment,
+            transport: HTTPTransport(configuration: .init(userAgent: "scale-agent/\(ScaleAgent.version)")),
+            history: try HistoryStore(path: config.stateDirectory + "/history.sqlite"))
+    }
+
+    /// Returns after SIGTERM or SIGINT, at most 5 seconds later.
+    ///
+    /// - Throws: `StartError` when the state folder is taken, the address cannot be listened on, or a pool cannot be
+    ///   assembled.
+    func run(beside services: [any Service] = []) async throws {
+        let config = current.config
+        let lock = try StateLock(folder: config.stateDirectory)
+        defer { _ = consume lock }
+        var parts: [PoolParts] = []
+        for pool in config.pools { parts.append(try await assembly.parts(of: pool)) }
+        await supervisor.start(parts)
+
+        var all: [any Service] = [supervisor, retention(config), reloadOnHangup()] + services
+        if let gpus = gpuReader(config.gpu) { all.append(gpus) }
+        if let listen = config.listen { all.append(admin(listen)) }
+        var group = ServiceGroupConfiguration(
+            services: all.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(4)
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch let error as IOError {
+            throw StartError("listen: \(config.listen?.description ?? "off"): \(error)")
+        }
+        assembly.history.close()
+        assembly.transport.shutdown()
+    }
+
+    // MARK: Services
+
+    private func admin(_ listen: ListenAddress) -> some Service {
+        let routes = AdminRoutes(
+            board: board, mayReload: listen.isLoopback, wallClock: Surroundings.now, reload: { await reload() })
+        let logger = logger
+        return Application(
+            router: routes.router(),
+            configuration: ApplicationConfiguration(
+                address: .hostname(listen.host, port: listen.port), serverName: "scale-agent"),
+            onServerRunning: { channel in
+                logger.notice(
+                    "listening", metadata: ["address": "\(channel.localAddress?.description ?? listen.description)"])
+            },
+            logger: quiet(logger))
+    }
+
+    /// Without Hummingbird's line per start and stop.
+    private func quiet(_ logger: Logger) -> Logger {
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .warning)
+        return logger
+    }
+
+    private func gpuReader(_ gpu: GPUConfig) -> PeriodicService? {
+        guard gpu.source != .off else { return nil }
+        let collector = GPUCollector(executable: gpu.command, deadline: gpu.timeout)
+        let expected = gpu.source != .auto
+        return PeriodicService(every: .seconds(15)) { [board] in
+            let now = Surroundings.now()
+            let observation = await collector.read(now: now)
+            board.publish(observation.absent && !expected ? nil : observation, at: now)
+        }
+    }
+
+    private func retention(_ config: AgentConfig) -> PeriodicService {
+        PeriodicService(every: .seconds(3600)) { [assembly, logger] in
+            do {
+                try await assembly.history.prune(before: Surroundings.now() - config.retention)
+            } catch {
+                logger.error("history cannot be pruned", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func reloadOnHangup() -> some Service {
+        HangupService { _ = await reload() }
+    }
+
+    // MARK: Reload
+
+    /// Swaps a validated configuration in between ticks, or keeps the old one and says why.
+    private func reload() async -> AdminRoutes.ReloadResult {
+        let result = await current.exclusively { old async -> (AgentConfig?, AdminRoutes.ReloadResult) in
+            guard let path else { return (nil, .kept(because: "there is no configuration file to read again")) }
+            do {
+                let new = try AgentConfig.load(path: path, environment: Surroundings.environment)
+                for warning in new.warnings { logger.warning("\(warning)") }
+                return (new, .reloaded(try await apply(new, insteadOf: old)))
+            } catch {
+                return (nil, .kept(because: "\(error)"))
+            }
+        }
+        switch result {
+        case .reloaded(let what): logger.notice("reloaded", metadata: ["result": "\(what)"])
+        case .kept(let why): logger.error("kept the running configuration", metadata: ["because": "\(why)"])
+        }
+        return result
+    }
+
+    private func apply(_ new: AgentConfig, insteadOf old: AgentConfig) async throws(StartError) -> String {
+        guard new.stateDirectory == old.stateDirectory else {
+            throw StartError("state: a running agent cannot move its state folder; restart it")
+        }
+        var assembly = assembly
+        assembly.mode = new.mode
+        let changed = new.pools.filter { pool in new.mode != old.mode || !old.pools.contains(pool) }
+        let gone = Set(old.pools.map(\.id)).subtracting(new.pools.map(\.id))
+        // All parts are built before the first loop stops, so that a failure changes nothing.
+        var parts: [PoolParts] = []
+        for pool in changed { parts.append(try await assembly.parts(of: pool)) }
+        await supervisor.retire(gone)
+        await supervisor.start(parts)
+        var restart: [String] = []
+        if new.listen != old.listen { restart.append("listen") }
+        if new.gpu != old.gpu { restart.append("gpu") }
+        if new.retention != old.retention { restart.append("retention") }
+        if new.logLevel != old.logLevel { restart.append("log_level") }
+        return "pools started anew: \(names(changed.map(\.id))); pools gone: \(names(gone.sorted()))"
+            + (restart.isEmpty ? "" : "; takes effect at the next start: \(restart.joined(separator: ", "))")
+    }
+
+    private func names(_ pools: [PoolID]) -> String {
+        pools.isEmpty ? "none" : pools.map(\.rawValue).joined(separator: ", ")
+    }
+}
+
+/// The configuration in force. One reload at a time: a second waits for the first.
+private actor ReloadState {
+    nonisolated let initial: AgentConfig
+    private var latest: AgentConfig
+    private var busy: Task<Void, Never>?
+
+    init(config: AgentConfig) {
+        initial = config
+        latest = config
+    }
+
+    nonisolated var config: AgentConfig { initial }
+
+    func exclusively(
+        _ body: @escaping @Sendable (AgentConfig) async -> (AgentConfig?, AdminRoutes.ReloadResult)
+    ) async -> AdminRoutes.ReloadResult {
+        while let running = busy { await running.value }
+        let old = latest
+        let work = Task { await body(old) }
+        busy = Task { _ = await work.value }
+        let (new, result) = await work.value
+        busy = nil
+        if let new { latest = new }
+        return result
+    }
+}
+
+/// Calls back on every SIGHUP until shutdown.
+private struct HangupService: Service {
+    let hangup: @Sendable () async -> Void
+
+    func run() async {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        for await _ in signals.cancelOnGracefulShutdown() { await hangup() }
+    }
+}
+
+extension ListenAddress {
+    /// Whether only this host can connect.
+    var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+}
