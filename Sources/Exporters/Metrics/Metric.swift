@@ -19,28 +19,46 @@ struct Metric<Subject>: Sendable {
     typealias Row = (labels: [String?], value: Double?)
 
     var definition: MetricDefinition
-    private var rows: @Sendable (Subject) -> [Row]
+    /// Appends the series of a subject, each with the labels that name the subject, then its own.
+    fileprivate var append: @Sendable (Subject, _ prefix: [MetricLabel], inout [MetricSample]) -> Void
 
     /// A metric with one series per subject.
     init(_ name: String, _ help: String, value: @escaping @Sendable (Subject) -> Double?) {
-        self.init(name, labels: [], help) { [([], value($0))] }
+        self.init(name, help, ownLabels: []) { subject, prefix, samples in
+            samples.append(MetricSample(labels: prefix, value: value(subject)))
+        }
     }
 
     /// A metric with one own label: a series per value of it.
     init(
-        _ name: String, label: String, _ help: String,
-        values: @escaping @Sendable (Subject) -> [(String, Double?)]
+        _ name: String, label: String, _ help: String, values: @escaping @Sendable (Subject) -> [(String, Double?)]
     ) {
-        self.init(name, labels: [label], help) { values($0).map { ([$0], $1) } }
+        self.init(name, help, ownLabels: [label]) { subject, prefix, samples in
+            for (labelValue, value) in values(subject) {
+                let labels = prefix + CollectionOfOne(MetricLabel(label, labelValue))
+                samples.append(MetricSample(labels: labels, value: value))
+            }
+        }
     }
 
     /// A metric with a series per combination of its own labels.
     init(_ name: String, labels: [String], _ help: String, rows: @escaping @Sendable (Subject) -> [Row]) {
+        self.init(name, help, ownLabels: labels) { subject, prefix, samples in
+            for row in rows(subject) {
+                samples.append(MetricSample(labels: prefix + labelled(labels, row.labels), value: row.value))
+            }
+        }
+    }
+
+    private init(
+        _ name: String, _ help: String, ownLabels: [String],
+        append: @escaping @Sendable (Subject, [MetricLabel], inout [MetricSample]) -> Void
+    ) {
         // The names of what every process exports are fixed by convention.
         let fullName = name.hasPrefix("process_") ? name : "scale_agent_" + name
         definition = MetricDefinition(
-            name: fullName, type: Self.type(of: name), help: help, unit: Self.unit(of: name), labels: labels)
-        self.rows = rows
+            name: fullName, type: Self.type(of: name), help: help, unit: Self.unit(of: name), labels: ownLabels)
+        self.append = append
     }
 
     private static func type(of name: String) -> MetricType {
@@ -77,22 +95,14 @@ struct MetricGroup<Subject>: Sendable {
     func append(_ subjects: [(labels: [String?], subject: Subject)], to families: inout [MetricFamily]) {
         let prefixes = subjects.map { labelled(labels, $0.labels) }
         for metric in metrics {
-            families.append(metric.family(of: subjects.map(\.subject), prefixes: prefixes))
-        }
-    }
-}
-
-extension Metric {
-    fileprivate func family(of subjects: [Subject], prefixes: [[MetricLabel]]) -> MetricFamily {
-        var samples: [MetricSample] = []
-        for (subject, prefix) in zip(subjects, prefixes) {
-            for row in rows(subject) {
-                let labels = definition.labels.isEmpty ? prefix : prefix + labelled(definition.labels, row.labels)
-                samples.append(MetricSample(labels: labels, value: row.value))
+            let definition = metric.definition
+            var family = MetricFamily(
+                definition.name, help: definition.help, type: definition.type, unit: definition.unit)
+            for (index, prefix) in prefixes.enumerated() {
+                metric.append(subjects[index].subject, prefix, &family.samples)
             }
+            families.append(family)
         }
-        return MetricFamily(
-            definition.name, help: definition.help, type: definition.type, unit: definition.unit, samples: samples)
     }
 }
 

@@ -38,9 +38,9 @@ enum PoolMetrics {
             ) { $0.oldestReading?.seconds },
             Metric("engines", label: "condition", "Engines by what their answers say about them.") { pool in
                 guard let engines = pool.input?.observation.engines else { return [] }
-                return EngineCondition.names.map { name in
-                    (name, Double(engines.count { $0.condition.name == name }))
-                }
+                var counts = [String: Int](minimumCapacity: 8)
+                for engine in engines { counts[engine.condition.name, default: 0] += 1 }
+                return EngineCondition.names.map { ($0, Double(counts[$0, default: 0])) }
             },
             Metric("reading_errors_total", "Engine readings that failed.") {
                 Double($0.counters.readingErrors)
