@@ -26,9 +26,18 @@ extension AgentConfig {
     ///   - readFile: reads what `${file:PATH}` names.
     package static func parse(
         text: some Sequence<UInt8>, file: String, environment: [String: String],
-        readFile: (String) throws(UnreadableFile) -> [UInt8]
+        readFile: @escaping (String) throws(UnreadableFile) -> [UInt8]
     ) throws(ConfigProblems) -> AgentConfig {
-        throw ConfigProblems([])
+        let log = ProblemLog(file: file)
+        var config: AgentConfig?
+        if let root = YAMLDocument.root(of: Array(text), log: log) {
+            let folder = file.lastIndex(of: "/").map { String(file[...$0]) } ?? ""
+            let secrets = SecretText(environment: environment, folder: folder, readFile: readFile)
+            config = read(MappingReader(root, path: "", position: nil, log: log), secrets)
+        }
+        guard var config, log.problems.isEmpty else { throw ConfigProblems(log.problems) }
+        config.warnings = log.warnings.sorted()
+        return config
     }
 
     private static func readFile(_ path: String) throws(UnreadableFile) -> [UInt8] {

@@ -1,0 +1,168 @@
+import Fleet
+import Fleet
+import Policy
+
+extension AgentConfig {
+    /// The effective settings, defaults included, in the form of the file.
+    ///
+    /// It reads back as an equal configuration, but for secrets, which show as `<redacted>`, and for warnings.
+    package func describe() -> String {
+        var text = SettingsText()
+        text.line("listen", listen.map { quoted($0.description) } ?? "off")
+        text.line("state", quoted(stateDirectory))
+        text.line("retention", retention)
+        text.line("mode", mode.rawValue)
+        text.line("log_level", logLevel.rawValue)
+        text.group("gpu") { text in
+            text.line("source", gpu.source.rawValue)
+            text.line("command", quoted(gpu.command))
+            text.line("timeout", gpu.timeout)
+        }
+        text.group("pools") { text in
+            for pool in pools { text.item { pool.write(to: &$0) } }
+        }
+        return text.text
+    }
+}
+
+/// Lines of YAML at a growing and shrinking indentation.
+private struct SettingsText {
+    private(set) var text = ""
+    private var indent = 0
+    private var startsItem = false
+
+    mutating func line(_ key: String, _ value: String) {
+        text += String(repeating: " ", count: startsItem ? indent - 2 : indent) + (startsItem ? "- " : "")
+        text += "\(key):\(value.isEmpty ? "" : " ")\(value)\n"
+        startsItem = false
+    }
+
+    mutating func line(_ key: String, _ span: Duration) { line(key, DurationText.format(span)) }
+
+    /// What has no value of its own goes into a comment.
+    mutating func line(_ key: String, _ value: String?, otherwise: String) {
+        if let value { line(key, value) } else { line("# \(key)", otherwise) }
+    }
+
+    mutating func group(_ key: String, _ body: (inout SettingsText) -> Void) {
+        line(key, "")
+        indent += 2
+        body(&self)
+        indent -= 2
+    }
+
+    mutating func item(_ body: (inout SettingsText) -> Void) {
+        (startsItem, indent) = (true, indent + 2)
+        body(&self)
+        indent -= 2
+    }
+}
+
+private func list(_ values: [String]) -> String { "[\(values.map(quoted).joined(separator: ", "))]" }
+
+extension PoolConfig {
+    fileprivate func write(to text: inout SettingsText) {
+        text.line("name", id.rawValue)
+        text.group("engine") { engine.write(to: &$0) }
+        text.line("capacity", settings.capacity.map(NumberText.format), otherwise: "learned")
+        text.line("min", "\(settings.minimum)")
+        text.line("max", "\(settings.maximum)")
+        text.line("interval", settings.interval)
+        text.group("policy") { settings.writePolicy(to: &$0) }
+        text.group("boot") { text in
+            text.line("expected", settings.boot.expected)
+            text.line("deadline", settings.boot.deadline)
+        }
+        text.group("drain") { $0.line("deadline", settings.drainDeadline) }
+        text.line("dead_after", settings.deadAfter)
+        text.line("lost_after", settings.lostAfter)
+        text.line("usd_per_hour", usdPerHour.map(NumberText.format), otherwise: "unknown")
+        if let driver {
+            text.group("driver") { driver.write(to: &$0) }
+        } else {
+            text.line("# driver", "none, only advice")
+        }
+    }
+}
+
+extension EngineConfig {
+    fileprivate func write(to text: inout SettingsText) {
+        text.line("kind", kind.rawValue)
+        switch location {
+        case .perReplica(let template): text.line("endpoint", quoted(template))
+        case .fixed(let addresses): text.line("endpoints", list(addresses))
+        case .fromDriver: text.line("# endpoint", "the driver's")
+        }
+        text.line("metrics_path", quoted(metricsPath))
+        text.line("health_path", healthPath.map(quoted) ?? "off")
+        text.line("timeout", timeout)
+        guard !headers.isEmpty else { return }
+        text.group("headers") { text in
+            for header in headers { text.line(quoted(header.name), quoted(header.value.description)) }
+        }
+    }
+}
+
+extension PolicySettings {
+    fileprivate func writePolicy(to text: inout SettingsText) {
+        text.group("scale_up") { text in
+            text.line("load_above", PercentText.format(scaleUp.loadAbove))
+            text.line("cooldown", scaleUp.cooldown)
+            if let step = scaleUp.step { write(step, to: &text) } else { text.line("# step", "as many as needed") }
+        }
+        text.group("scale_down") { text in
+            text.line(
+                "load_below", scaleDown.loadBelow.map(PercentText.format),
+                otherwise: "whenever the rest would stay below scale_up.load_above")
+            text.line(
+                "after", scaleDown.after.map(DurationText.format), otherwise: "10m, or twice the p90 boot if longer")
+            text.line("cooldown", scaleDown.cooldown)
+            write(scaleDown.step, to: &text)
+        }
+        if let waiting = requestsPerReplicaInQueue {
+            text.group("queue") { $0.line("requests_per_replica", NumberText.format(waiting)) }
+        } else {
+            text.line("# queue", "no rule of its own")
+        }
+        text.group("headroom") { text in
+            switch headroom {
+            case .replicas(let spare): text.line("replicas", "\(spare)")
+            case .ratio(let share): text.line("ratio", PercentText.format(share))
+            }
+        }
+        text.line("tolerance", PercentText.format(tolerance))
+        text.line("maximum_age", maximumAge)
+        text.line("stable_window", stableWindow)
+    }
+
+    private func write(_ step: StepLimit, to text: inout SettingsText) {
+        text.line("step", "\(step.replicas)")
+        text.line("per", step.per)
+    }
+}
+
+extension DriverConfig {
+    fileprivate func write(to text: inout SettingsText) {
+        switch self {
+        case .awsAutoScalingGroup(let group):
+            text.line("kind", "aws_asg")
+            text.line("group", quoted(group.group))
+            text.line("region", group.region.map(quoted), otherwise: "from the surroundings")
+            text.line("endpoint_url", group.endpointURL.map(quoted), otherwise: "the public addresses")
+            text.line("timeout", group.timeout)
+        case .local(let local):
+            text.line("kind", "local")
+            text.line("command", list(local.command))
+            if !local.environment.isEmpty {
+                text.group("environment") { text in
+                    for (name, value) in local.environment.sorted(by: { $0.key < $1.key }) {
+                        text.line(quoted(name), quoted(value.description))
+                    }
+                }
+            }
+            text.line("gpus", list(local.gpus))
+            text.line("ports", "\(local.ports.lowerBound)-\(local.ports.upperBound)")
+            text.line("graceful_stop", local.gracefulStop)
+        }
+    }
+}

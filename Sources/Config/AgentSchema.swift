@@ -1,0 +1,66 @@
+import Fleet
+
+extension AgentConfig {
+    /// The root of the file. The value is to be trusted only when the log has stayed empty.
+    static func read(_ root: MappingReader, _ secrets: SecretText) -> AgentConfig {
+        var config = AgentConfig()
+        root.read("listen", .orOff(.listenAddress), into: &config.listen)
+        root.read("state", .text("a folder", example: "/var/lib/scale-agent"), into: &config.stateDirectory)
+        if !config.stateDirectory.hasPrefix("/") { config.stateDirectory = secrets.folder + config.stateDirectory }
+        root.read(
+            "retention", .duration(.seconds(3600) ... .seconds(400 * 86_400), example: "14d"), into: &config.retention)
+        root.read("mode", .word(), into: &config.mode)
+        root.read("log_level", .word(), into: &config.logLevel)
+        config.gpu = GPUConfig.read(root.mapping("gpu"))
+        if !root.has("pools") { root.missing("pools", "write pools: and below it - name: chat") }
+        let readers = root.mappings("pools")
+        let pools = readers.map { ($0, PoolConfig.read($0, secrets)) }
+        root.finish()
+        checkTogether(pools)
+        config.pools = pools.compactMap(\.1)
+        return config
+    }
+
+    /// What two pools must not share: names, groups, ports.
+    private static func checkTogether(_ pools: [(reader: MappingReader, pool: PoolConfig?)]) {
+        for (index, (reader, pool)) in pools.enumerated() {
+            guard let pool else { continue }
+            for case (_, let other?) in pools[..<index] {
+                if pool.id == other.id, reader.isSound("name") {
+                    reader.problem(
+                        at: "name", "another pool is called \(quoted(pool.id.rawValue)) already", "names are unique")
+                }
+                switch (pool.driver, other.driver) {
+                case (.awsAutoScalingGroup(let mine), .awsAutoScalingGroup(let theirs))
+                where mine.group == theirs.group && mine.region == theirs.region:
+                    reader.problem(
+                        at: "driver", "pool \(other.id) has the group \(quoted(mine.group)) already",
+                        "a group is one pool")
+                case (.local(let mine), .local(let theirs)) where mine.ports.overlaps(theirs.ports):
+                    reader.problem(
+                        at: "driver", "pool \(other.id) has some of these ports already", "give each pool its own ports"
+                    )
+                default: break
+                }
+            }
+        }
+    }
+}
+
+extension GPUConfig {
+    fileprivate static func read(_ gpu: MappingReader) -> GPUConfig {
+        var config = GPUConfig()
+        gpu.read("source", .word(), into: &config.source)
+        gpu.read("command", .text("a program", example: "nvidia-smi"), into: &config.command)
+        gpu.read("timeout", .timeout, into: &config.timeout)
+        gpu.finish()
+        return config
+    }
+}
+
+extension ValueKind<Duration> {
+    static var timeout: Self { .duration(.seconds(1) ... .seconds(60), example: "10s") }
+    static func upToADay(from least: Duration = .zero, example: String) -> Self {
+        .duration(least ... .seconds(86_400), example: example)
+    }
+}

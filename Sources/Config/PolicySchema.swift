@@ -1,0 +1,108 @@
+import Policy
+
+extension PolicySettings {
+    /// The keys of a pool that say how it is sized, except its bounds.
+    static func read(_ pool: MappingReader) -> PolicySettings {
+        var settings = PolicySettings()
+        pool.read("interval", .duration(.seconds(1) ... .seconds(300), example: "15s"), into: &settings.interval)
+        pool.read("capacity", .number(0.01...1_000_000, example: "16"), into: &settings.capacity)
+        let policy = pool.mapping("policy")
+        readThresholds(pool, policy, &settings)
+        readHeadroom(policy.mapping("headroom"), &settings)
+        let queue = policy.mapping("queue")
+        queue.read(
+            "requests_per_replica", .number(0.01...1_000_000, example: "5"), into: &settings.requestsPerReplicaInQueue)
+        queue.finish()
+        policy.read("tolerance", .percent(0...0.5, example: "10%"), into: &settings.tolerance)
+        settings.maximumAge = settings.interval * 3
+        policy.read("maximum_age", .upToADay(from: .seconds(1), example: "45s"), into: &settings.maximumAge)
+        if settings.maximumAge < settings.interval, policy.isSound("maximum_age") {
+            policy.warning(
+                at: "maximum_age", "shorter than interval, so one late reading is missing data", "3 x interval is usual"
+            )
+        }
+        policy.read("stable_window", .upToADay(example: "60s"), into: &settings.stableWindow)
+        policy.finish()
+        readLives(pool, &settings)
+        return settings
+    }
+
+    private static func readThresholds(_ pool: MappingReader, _ policy: MappingReader, _ settings: inout PolicySettings)
+    {
+        let up = policy.mapping("scale_up")
+        let down = policy.mapping("scale_down")
+        let load = ValueKind.percent(0.01...2, example: "80%")
+        pool.read("target_load", load, into: &settings.scaleUp.loadAbove)
+        up.read("load_above", load, into: &settings.scaleUp.loadAbove)
+        down.read("load_below", load, into: &settings.scaleDown.loadBelow)
+        if pool.has("target_load"), up.has("load_above") {
+            pool.problem(
+                at: "target_load", "it is short for policy.scale_up.load_above, which is given too", "keep one of them")
+        } else if let below = settings.scaleDown.loadBelow, below >= settings.scaleUp.loadAbove,
+            up.isSound("load_above"), pool.isSound("target_load")
+        {
+            let above = PercentText.format(settings.scaleUp.loadAbove)
+            down.problem(
+                at: "load_below", "expected less than scale_up.load_above, \(above), found \(PercentText.format(below))"
+            )
+        }
+        // Explicit thresholds hold exactly; a single target gets some slack.
+        if settings.scaleDown.loadBelow != nil { settings.tolerance = 0 }
+
+        up.read("cooldown", .upToADay(example: "30s"), into: &settings.scaleUp.cooldown)
+        down.read("after", .duration(.zero ... .seconds(7 * 86_400), example: "10m"), into: &settings.scaleDown.after)
+        down.read("cooldown", .upToADay(example: "5m"), into: &settings.scaleDown.cooldown)
+        for (reader, cooldown) in [(up, settings.scaleUp.cooldown), (down, settings.scaleDown.cooldown)]
+        where reader.has("cooldown") && .zero < cooldown && cooldown < settings.interval {
+            reader.warning(
+                at: "cooldown", "shorter than interval, so it never waits", "write 0s, or more than interval")
+        }
+        if let step = readStep(up) { settings.scaleUp.step = step }
+        if let step = readStep(down) { settings.scaleDown.step = step }
+        up.finish()
+        down.finish()
+    }
+
+    private static func readStep(_ reader: MappingReader) -> StepLimit? {
+        let replicas = reader.read("step", .integer(1...10_000))
+        let per = reader.read("per", .upToADay(example: "1m"))
+        if reader.has("step"), !reader.has("per") {
+            reader.problem(
+                at: "step", "step says how many, and per is missing",
+                "add for example per: 1m, or per: 0s for each decision")
+        } else if reader.has("per"), !reader.has("step") {
+            reader.problem(at: "per", "per says how often, and step is missing", "add for example step: 1")
+        }
+        guard let replicas, let per else { return nil }
+        return StepLimit(replicas: replicas, per: per)
+    }
+
+    private static func readHeadroom(_ headroom: MappingReader, _ settings: inout PolicySettings) {
+        if let spare = headroom.read("replicas", .integer(0...10_000)) { settings.headroom = .replicas(spare) }
+        if let share = headroom.read("ratio", .percent(0...5, example: "20%")) { settings.headroom = .ratio(share) }
+        if headroom.has("replicas"), headroom.has("ratio") {
+            headroom.problem(at: "ratio", "both replicas and ratio are given", "keep one of them")
+        }
+        headroom.finish()
+    }
+
+    private static func readLives(_ pool: MappingReader, _ settings: inout PolicySettings) {
+        let boot = pool.mapping("boot")
+        boot.read("expected", .upToADay(from: .seconds(1), example: "7m"), into: &settings.boot.expected)
+        boot.read("deadline", .upToADay(from: .seconds(1), example: "20m"), into: &settings.boot.deadline)
+        if settings.boot.deadline <= settings.boot.expected, boot.isSound("expected", "deadline") {
+            let expected = DurationText.format(settings.boot.expected)
+            let deadline = DurationText.format(settings.boot.deadline)
+            boot.problem(
+                at: boot.has("deadline") ? "deadline" : "expected",
+                "the deadline, \(deadline), is not longer than the expected boot, \(expected)",
+                "a deadline of three times the expected boot is usual")
+        }
+        boot.finish()
+        let drain = pool.mapping("drain")
+        drain.read("deadline", .upToADay(example: "5m"), into: &settings.drainDeadline)
+        drain.finish()
+        pool.read("dead_after", .upToADay(from: .seconds(1), example: "60s"), into: &settings.deadAfter)
+        pool.read("lost_after", .upToADay(from: .seconds(1), example: "5m"), into: &settings.lostAfter)
+    }
+}

@@ -1,0 +1,197 @@
+import Fleet
+import Policy
+
+extension PoolConfig {
+    /// `nil` when a part without which there is no pool is absent or wrong; the log then says so.
+    static func read(_ pool: MappingReader, _ secrets: SecretText) -> PoolConfig? {
+        let name = pool.required("name", .poolName)
+        let driverReader = pool.mapping("driver")
+        let hasDriver = pool.has("driver")
+        let driver = hasDriver ? DriverConfig.read(driverReader, secrets) : nil
+        if !pool.has("engine") {
+            pool.missing("engine", "say at least where it is: endpoints: [\"http://127.0.0.1:8000\"]")
+        }
+        let engine = EngineConfig.read(pool.mapping("engine"), driver: driver, hasDriver: hasDriver, secrets)
+        var settings = PolicySettings.read(pool)
+        readBounds(pool, &settings, engine, driver, hasDriver: hasDriver)
+        let price = pool.read("usd_per_hour", .number(0...100_000, example: "3.90"))
+        pool.finish()
+        guard let name, let engine, hasDriver == (driver != nil) else { return nil }
+        return PoolConfig(
+            id: PoolID(rawValue: name), engine: engine, settings: settings, driver: driver, usdPerHour: price)
+    }
+
+    private static func readBounds(
+        _ pool: MappingReader, _ settings: inout PolicySettings, _ engine: EngineConfig?, _ driver: DriverConfig?,
+        hasDriver: Bool
+    ) {
+        pool.read("min", .integer(1...10_000), into: &settings.minimum)
+        let maximum: Int?
+        if hasDriver {
+            maximum = pool.required("max", .integer(1...10_000))
+        } else {
+            var fixed: Int?
+            if case .fixed(let addresses) = engine?.location { fixed = addresses.count }
+            maximum = pool.read("max", .integer(1...10_000)) ?? fixed
+        }
+        guard let maximum, pool.isSound("min", "max") else { return }
+        settings.maximum = maximum
+        if settings.minimum > maximum {
+            pool.problem(at: "min", "\(settings.minimum) is more than max, \(maximum)", "write min <= max")
+        }
+        if case .local(let local) = driver, local.gpus.count < maximum {
+            pool.problem(
+                at: "max", "\(maximum) replicas do not fit into \(local.gpus.count) slots",
+                "lower max, or raise driver.slots")
+        }
+    }
+}
+
+// MARK: - Engine
+
+extension EngineConfig {
+    fileprivate static func read(
+        _ engine: MappingReader, driver: DriverConfig?, hasDriver: Bool, _ secrets: SecretText
+    ) -> EngineConfig? {
+        var config = EngineConfig(location: .fromDriver)
+        engine.read("kind", .word(), into: &config.kind)
+        let location = EngineLocation.read(engine, driver: driver, hasDriver: hasDriver)
+        engine.read("metrics_path", .urlPath(example: "/metrics"), into: &config.metricsPath)
+        engine.read("health_path", .orOff(.urlPath(example: "/health")), into: &config.healthPath)
+        engine.read("timeout", .timeout, into: &config.timeout)
+        let headers = engine.mapping("headers")
+        for name in headers.names.sorted() {
+            guard let value = headers.read(name, secrets.kind) else { continue }
+            if !name.isHeaderName { headers.problem(at: name, "this is no name of a header", "such as Authorization") }
+            config.headers.append(EngineHeader(name: name, value: value))
+        }
+        engine.finish()
+        guard let location else { return nil }
+        config.location = location
+        return config
+    }
+}
+
+extension EngineLocation {
+    fileprivate static let placeholder = "{private_ip}"
+
+    fileprivate static func read(_ engine: MappingReader, driver: DriverConfig?, hasDriver: Bool) -> EngineLocation? {
+        let one = engine.read("endpoint", .address(example: "\"http://{private_ip}:8000\""))
+        let many = engine.list("endpoints", .address(example: "\"http://127.0.0.1:8000\""))
+        if case .local = driver {
+            for key in ["endpoint", "endpoints"] where engine.has(key) {
+                engine.problem(at: key, "the local driver knows where its replicas listen", "leave this key out")
+            }
+            return .fromDriver
+        }
+        if engine.has("endpoint"), engine.has("endpoints") {
+            engine.problem(at: "endpoints", "both endpoint and endpoints are given", "keep one of them")
+            return nil
+        }
+        if let many {
+            if Set(many).count < many.count {
+                engine.problem(at: "endpoints", "an address is there twice", "each would count twice; keep one")
+            }
+            if many.contains(where: { $0.contains("{") }) {
+                engine.problem(
+                    at: "endpoints", "these addresses are taken as they are", "only endpoint knows {private_ip}")
+            }
+            return .fixed(many)
+        }
+        if let one {
+            if !hasDriver, one.contains("{") {
+                engine.problem(
+                    at: "endpoint", "without a driver nothing fills \(quoted(one))", "write the address itself")
+            } else if hasDriver, driver != nil,
+                one.replacing(placeholder, with: "").contains("{") || !one.contains(placeholder)
+            {
+                engine.problem(
+                    at: "endpoint",
+                    "expected {private_ip} where the address of each replica goes, found \(quoted(one))",
+                    "write for example \"http://{private_ip}:8000\", or endpoints for engines read as a whole")
+            }
+            return hasDriver ? .perReplica(template: one) : .fixed([one])
+        }
+        if !engine.has("endpoint"), !engine.has("endpoints"), driver != nil || !hasDriver {
+            let example =
+                hasDriver ? "endpoint: \"http://{private_ip}:8000\"" : "endpoints: [\"http://127.0.0.1:8000\"]"
+            engine.missing(hasDriver ? "endpoint" : "endpoints", "write for example \(example)")
+        }
+        return nil
+    }
+}
+
+extension String {
+    /// RFC 9110, 5.6.2: a token.
+    fileprivate var isHeaderName: Bool {
+        !isEmpty && utf8.allSatisfy { (0x21...0x7E).contains($0) && !"\"(),/:;<=>?@[\\]{}".utf8.contains($0) }
+    }
+}
+
+// MARK: - Driver
+
+private enum DriverKind: String, CaseIterable {
+    case awsAutoScalingGroup = "aws_asg"
+    case local
+}
+
+extension DriverConfig {
+    fileprivate static func read(_ driver: MappingReader, _ secrets: SecretText) -> DriverConfig? {
+        // Without its kind nobody can say which keys belong here.
+        guard let kind: DriverKind = driver.required("kind", .word()) else { return nil }
+        defer { driver.finish() }
+        switch kind {
+        case .awsAutoScalingGroup: return AutoScalingGroupConfig.read(driver).map { .awsAutoScalingGroup($0) }
+        case .local: return LocalConfig.read(driver, secrets).map { .local($0) }
+        }
+    }
+}
+
+extension AutoScalingGroupConfig {
+    fileprivate static func read(_ driver: MappingReader) -> AutoScalingGroupConfig? {
+        let group = driver.required("group", .text("the name of a group", example: "llm-chat"))
+        var config = AutoScalingGroupConfig(group: group ?? "")
+        driver.read("region", .text("a region", example: "us-east-1"), into: &config.region)
+        driver.read("endpoint_url", .address(example: "http://127.0.0.1:5000"), into: &config.endpointURL)
+        driver.read("timeout", .timeout, into: &config.timeout)
+        return group == nil ? nil : config
+    }
+}
+
+extension LocalConfig {
+    fileprivate static func read(_ driver: MappingReader, _ secrets: SecretText) -> LocalConfig? {
+        let command = driver.list("command", ValueKind.text("a program or an argument", example: "vllm"))
+        if !driver.has("command") {
+            driver.missing("command", "write for example command: [\"vllm\", \"serve\", \"MODEL\"]")
+        }
+        let environment = driver.mapping("environment")
+        var values: [String: Secret] = [:]
+        for name in environment.names {
+            if let value = environment.read(name, secrets.kind) { values[name] = value }
+            if name.isEmpty || name.contains("=") {
+                environment.problem(at: name, "this is no name of a variable", "such as CUDA_VISIBLE_DEVICES")
+            }
+        }
+        let slots = driver.read("slots", .integer(1...1024))
+        let listed = driver.list("gpus", .text("a GPU", example: "0"))
+        if driver.has("slots") == driver.has("gpus") {
+            if driver.has("slots") {
+                driver.problem(at: "slots", "both slots and gpus are given", "keep one of them")
+            } else {
+                driver.missing("slots", "write for example slots: 4, or gpus: [0, 1, 2, 3]")
+            }
+        }
+        let gpus = listed ?? slots.map { (0..<$0).map(String.init) }
+        let ports = driver.required("ports", .ports)
+        let stop = driver.read("graceful_stop", .upToADay(example: "30s"))
+        if let gpus, let ports, ports.count < gpus.count, driver.isSound("slots", "gpus") {
+            driver.problem(
+                at: "ports", "\(gpus.count) slots need as many ports, found \(ports.count)",
+                "write for example \(ports.lowerBound)-\(ports.lowerBound + gpus.count - 1)")
+        }
+        guard let command, let gpus, let ports else { return nil }
+        var config = LocalConfig(command: command, environment: values, gpus: gpus, ports: ports)
+        if let stop { config.gracefulStop = stop }
+        return config
+    }
+}
