@@ -5,6 +5,7 @@ import Fleet
 import Foundation
 import Hummingbird
 import Logging
+import NIOCore
 import ServiceLifecycle
 import Store
 import Synchronization
@@ -19,6 +20,8 @@ struct RunningAgent: Sendable {
     private let supervisor: PoolSupervisor
     private let assembly: Assembly
     private let current: ReloadState
+    /// Held as long as this agent lives.
+    private let lock: StateLock
     private let afterTick: @Sendable (PoolTicker) async -> Void
 
     /// - Parameter path: the file to read again on reload; `nil` without one.
@@ -31,8 +34,7 @@ struct RunningAgent: Sendable {
         board = SnapshotBoard(version: ScaleAgent.version, startedAt: Surroundings.now())
         supervisor = PoolSupervisor(board: board, logger: logger, wallClock: Surroundings.now, afterTick: afterTick)
         current = ReloadState(config: config)
-        try FileManager.default.createDirectory(
-            atPath: config.stateDirectory, withIntermediateDirectories: true)
+        lock = try StateLock(folder: config.stateDirectory)
         assembly = Assembly(
             stateDirectory: config.stateDirectory, mode: config.mode, environment: Surroundings.environment,
             transport: HTTPTransport(configuration: .init(userAgent: "scale-agent/\(ScaleAgent.version)")),
@@ -45,8 +47,6 @@ struct RunningAgent: Sendable {
     ///   assembled.
     func run(beside services: [any Service] = []) async throws {
         let config = current.config
-        let lock = try StateLock(folder: config.stateDirectory)
-        defer { _ = consume lock }
         var parts: [PoolParts] = []
         for pool in config.pools { parts.append(try await assembly.parts(of: pool)) }
         await supervisor.start(parts)

@@ -4,7 +4,7 @@ import Glibc
 /// Holds a state folder for one process: two agents on one history would both act.
 ///
 /// The kernel lets go of the lock when the process ends, however it ends.
-struct StateLock: ~Copyable {
+final class StateLock: Sendable {
     private let descriptor: Int32
 
     /// Creates the folder when it is missing.
@@ -15,19 +15,21 @@ struct StateLock: ~Copyable {
             throw StartError("state folder \(folder) cannot be created: \(error.localizedDescription)")
         }
         let path = folder + "/lock"
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw StartError("\(path) cannot be opened: \(String(cString: strerror(errno)))") }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard file >= 0 else { throw StartError("\(path) cannot be opened: \(String(cString: strerror(errno)))") }
+        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
             let holder = (try? String(contentsOfFile: path, encoding: .utf8))?.trimmingCharacters(
                 in: .whitespacesAndNewlines)
-            close(descriptor)
+            close(file)
             throw StartError(
                 "state folder \(folder) is in use by another scale-agent (process \(holder ?? "unknown")); "
                     + "stop it, or give this one a folder of its own with the key `state`")
         }
         let text = "\(getpid())\n"
-        ftruncate(descriptor, 0)
-        _ = text.withCString { write(descriptor, $0, strlen($0)) }
+        // Only for the message above: nothing depends on what is written here.
+        ftruncate(file, 0)
+        _ = text.withCString { write(file, $0, strlen($0)) }
+        descriptor = file
     }
 
     deinit { close(descriptor) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Config
+import Fleet
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,8 +1,10 @@
 import Agent
 import ArgumentParser
 import Config
+import Exporters
 import Fleet
 import Foundation
+import Logging
 import Policy
 import Store
 import Transport

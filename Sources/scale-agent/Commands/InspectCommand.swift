@@ -111,7 +111,7 @@ struct InspectCommand: AsyncParsableCommand {
                 return await GPUCollector(executable: command, deadline: .seconds(timeout)).read(now: now)
             }
             return GPUObservation(
-                gpus: reading.gpus, readAt: now, error: reading.error?.description, absent: false)
+                gpus: reading.gpus, readAt: now, error: reading.error?.message, absent: false)
         }
     }
 }

@@ -1,5 +1,6 @@
 import Exporters
 import Fleet
+import Policy
 import Simulator
 import Synchronization
 import Transport
