@@ -131,7 +131,7 @@ final class MappingReader {
         for name in names where !known.contains(name) {
             let here = "keys here are \(known.joined(separator: ", "))"
             let nearest = known.map { (distance: editDistance(name, $0), key: $0) }.min { $0.distance < $1.distance }
-            let isNear = nearest.map { $0.distance <= max(1, $0.key.count / 3) } ?? false
+            let isNear = nearest.map { $0.distance <= max(2, $0.key.count / 3) } ?? false
             let remedy = isNear ? nearest.map { "did you mean \($0.key)?" } ?? here : here
             let what = name == "<<" ? "merge keys are not read" : "unknown key"
             log.problem(

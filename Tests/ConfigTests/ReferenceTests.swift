@@ -1,0 +1,32 @@
+import FoundationEssentials
+import TestSupport
+import Testing
+
+@testable import Config
+
+@Suite struct ReferenceTests {
+    /// Every key that the reader asks for, such as `pools[].policy.tolerance`.
+    static func keys() throws -> Set<String> {
+        let log = ProblemLog(file: example)
+        for driver in ["aws_asg", "local"] {
+            let yaml = "pools: [{driver: {kind: \(driver)}}]"
+            let root = try #require(YAMLDocument.root(of: Array(yaml.utf8), log: log))
+            let secrets = SecretText(environment: [:], folder: "") { _ throws(UnreadableFile) in [] }
+            _ = AgentConfig.read(MappingReader(root, path: "", position: nil, log: log), secrets)
+        }
+        return Set(log.keys.map { $0.replacing("[0]", with: "[]") })
+    }
+
+    @Test("the page names every key, and no other")
+    func page() throws {
+        let path = "\(SharedFixtures.repositoryRoot)/docs/configuration.md"
+        let page = try String(contentsOfFile: path, encoding: .utf8)
+        let rows = page.split(separator: "\n").filter { $0.hasPrefix("| `") }
+        let named = rows.map { row in String(row.dropFirst(3).prefix { $0 != "`" }) }
+        let keys = try Self.keys()
+        #expect(keys.contains("pools[].policy.scale_up.load_above"))
+        #expect(keys.subtracting(named).sorted() == [])
+        #expect(Set(named).subtracting(keys).sorted() == [])
+        #expect(Set(named).count == named.count)
+    }
+}
