@@ -1,17 +1,20 @@
 import ServiceLifecycle
 
-/// Does something now and then again after every interval, until shutdown.
+/// Does something after a first delay and then again after every interval, until shutdown.
 package struct PeriodicService: Service {
+    private let delay: Duration
     private let interval: Duration
     private let work: @Sendable () async -> Void
 
-    package init(every interval: Duration, _ work: @escaping @Sendable () async -> Void) {
+    package init(after delay: Duration = .zero, every interval: Duration, _ work: @escaping @Sendable () async -> Void) {
+        self.delay = delay
         self.interval = interval
         self.work = work
     }
 
     package func run() async {
         await cancelWhenGracefulShutdown {
+            try? await Task.sleep(for: delay)
             while !Task.isCancelled {
                 await work()
                 try? await Task.sleep(for: interval)

@@ -51,7 +51,7 @@ struct RunningAgent: Sendable {
         for pool in config.pools { parts.append(try await assembly.parts(of: pool)) }
         await supervisor.start(parts)
 
-        var all: [any Service] = [supervisor, retention(config), reloadOnHangup()] + services
+        var all: [any Service] = [supervisor, retention(config), memoryTrimmer, reloadOnHangup()] + services
         if let gpus = gpuReader(config.gpu) { all.append(gpus) }
         if let listen = config.listen { all.append(admin(listen)) }
         var group = ServiceGroupConfiguration(
@@ -110,6 +110,10 @@ struct RunningAgent: Sendable {
                 logger.error("history cannot be pruned", metadata: ["error": "\(error)"])
             }
         }
+    }
+
+    private var memoryTrimmer: PeriodicService {
+        PeriodicService(after: .seconds(60), every: .seconds(3600)) { ResidentMemory.releaseCode() }
     }
 
     private func reloadOnHangup() -> some Service {
