@@ -6,7 +6,8 @@ package struct PeriodicService: Service {
     private let interval: Duration
     private let work: @Sendable () async -> Void
 
-    package init(after delay: Duration = .zero, every interval: Duration, _ work: @escaping @Sendable () async -> Void) {
+    package init(after delay: Duration = .zero, every interval: Duration, _ work: @escaping @Sendable () async -> Void)
+    {
         self.delay = delay
         self.interval = interval
         self.work = work
