@@ -48,7 +48,7 @@ extension AgentConfig {
         } catch let error as CocoaError where error.code == .fileReadNoPermission {
             throw UnreadableFile(reason: "permission denied")
         } catch {
-            throw UnreadableFile(reason: "\(error)")
+            throw UnreadableFile(reason: "it is no readable file")
         }
     }
 }

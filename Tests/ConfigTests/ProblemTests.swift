@@ -142,6 +142,13 @@ import Testing
         #expect(found.first?.contains(message) == true, "\(found)")
     }
 
+    @Test("a wrong value is not compared with others: one mistake, one message")
+    func noFollowUps() {
+        #expect(problems(pool("policy: {scale_up: {load_above: x}, scale_down: {load_below: 90%}}")).count == 1)
+        #expect(problems(pool("boot: {expected: 30m, deadline: x}")).count == 1)
+        #expect(problems(pool("min: 5\nmax: x")).count == 1)
+    }
+
     @Test("a placeholder needs a driver")
     func placeholder() {
         let found = problems(pool("min: 1", engine: "endpoint: \"http://{private_ip}:1\""))
@@ -272,6 +279,11 @@ import Testing
             _ = try AgentConfig.load(path: "/nonexistent/x.yaml", environment: [:])
         } catch {
             #expect(error.description == "/nonexistent/x.yaml: it cannot be read: there is no such file")
+        }
+        do {
+            _ = try AgentConfig.load(path: "/", environment: [:])
+        } catch {
+            #expect(error.description == "/: it cannot be read: it is no readable file")
         }
     }
 }
