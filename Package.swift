@@ -93,6 +93,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "benchmarks", dependencies: ["Fleet", "Exposition", "Policy", "Exporters", "Collectors"],
+            path: "Benchmarks", exclude: ["run"], swiftSettings: strict),
+
         .target(name: "TestSupport", dependencies: ["Fleet"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("FleetTests", ["Fleet"]),
         tests("ExpositionTests", ["Exposition"]),

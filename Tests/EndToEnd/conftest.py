@@ -37,20 +37,20 @@ def start_agent(closing, tmp_path):
     """
     listen = f"127.0.0.1:{free_port()}"
     state = tmp_path / "state"
+    config = tmp_path / "scale-agent.yaml"
 
-    def fill(text):
-        return text.replace("LISTEN", listen).replace("STATE", str(state))
+    def write(text):
+        config.write_text(text.replace("LISTEN", listen).replace("STATE", str(state)))
 
     def start(text=None, environment=None):
         """Without a text it starts again on the configuration that is there."""
-        config = tmp_path / "scale-agent.yaml"
         if text is not None:
-            config.write_text(fill(text))
+            write(text)
         agent = Agent(config, listen, tmp_path / "agent.log", environment)
         closing.append(agent)
         return agent
 
-    start.fill, start.state, start.config, start.listen = fill, state, tmp_path / "scale-agent.yaml", listen
+    start.write, start.state, start.config = write, state, config
     yield start
     # The agents first, or they would start anew what is killed here.
     for thing in closing:

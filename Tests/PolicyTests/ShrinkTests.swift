@@ -93,6 +93,17 @@ import Testing
         #expect(pool.size == 4)
     }
 
+    @Test("a pool whose capacity is unknown keeps its size while there is work, and shrinks when there is none")
+    func unknownCapacity() {
+        var pool = calmPool { $0.capacity = nil }
+        pool.running = 16
+        pool.run(.seconds(3600))
+        #expect(pool.size == 4)
+        pool.running = 0
+        pool.run(.seconds(660))
+        #expect(pool.size == 3)
+    }
+
     @Test("silent engines count as full")
     func partialData() {
         var pool = calmPool()

@@ -12,7 +12,10 @@ struct ObservedDemand: Rule {
         guard let requests = tick.demand.requests else { return nil }
         guard let capacity = tick.capacity, let needed = tick.replicas(for: requests),
             let load = tick.load(of: requests, on: tick.current)
-        else { return Proposal(0, .capacityUnknown) }
+        else {
+            // Not knowing how much a replica carries is no reason to have fewer while there is work.
+            return Proposal(requests > 0 ? tick.current : 0, .capacityUnknown)
+        }
         let (threshold, tolerance) = (tick.settings.scaleUp.loadAbove, tick.settings.tolerance)
         if needed > tick.current, load <= threshold * (1 + tolerance) {
             return Proposal(tick.current, .withinTolerance(load: load, threshold: threshold, tolerance: tolerance))

@@ -36,8 +36,11 @@ struct DecideCommand: AsyncParsableCommand {
         defer { transport.shutdown() }
         var complete = true
         for pool in pools {
-            let output = try await decide(pool, loaded, transport)
-            if output.decision.target == nil { complete = false }
+            let (output, fleetError) = try await decide(pool, loaded, transport)
+            if output.decision.target == nil {
+                complete = false
+                Surroundings.printError("pool \(pool.id): \(fleetError ?? "no decision")")
+            }
             if json {
                 try Surroundings.printJSON(Answer(pool: pool.id, output: output))
             } else {
@@ -47,9 +50,10 @@ struct DecideCommand: AsyncParsableCommand {
         if !complete { throw ExitCode.unreachable }
     }
 
-    private func decide(_ pool: PoolConfig, _ config: AgentConfig, _ transport: HTTPTransport) async throws
-        -> TickOutput
-    {
+    /// - Returns: the decision, and why the control plane did not answer where it did not.
+    private func decide(
+        _ pool: PoolConfig, _ config: AgentConfig, _ transport: HTTPTransport
+    ) async throws -> (TickOutput, fleetError: String?) {
         do {
             // A store of its own: this tick is nobody's history.
             let assembly = Assembly(
@@ -66,7 +70,7 @@ struct DecideCommand: AsyncParsableCommand {
             var ticker = await PoolTicker(parts: parts, state: state, logger: Surroundings.logger(level: .error))
             await ticker.tick(at: Surroundings.now())
             guard let output = ticker.snapshot.output else { throw StartError("pool \(pool.id): cancelled") }
-            return output
+            return (output, ticker.snapshot.input?.fleetError)
         } catch {
             Surroundings.printError("\(error)")
             throw ExitCode.unreachable
