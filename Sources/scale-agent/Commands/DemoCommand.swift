@@ -167,7 +167,7 @@ struct DemoCommand: AsyncParsableCommand {
                   scale_down: {after: \(span(max(600, 2 * boot))), cooldown: \(span(300))}
                   maximum_age: \(span(45, atLeast: 5))
                   stable_window: \(span(60))
-                boot: {expected: \(span(boot, atLeast: 0.5)), deadline: \(span(boot * 3, atLeast: 10))}
+                boot: {expected: \(span(boot)), deadline: \(span(boot * 3, atLeast: 10))}
                 drain: {deadline: \(span(300, atLeast: 20))}
                 usd_per_hour: 3.90
                 driver:
