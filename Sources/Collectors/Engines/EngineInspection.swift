@@ -1,6 +1,7 @@
 package import Fleet
 
-/// What was understood of an engine's metrics, as `inspect engine` prints it. An absent signal is an absent key.
+/// What was understood of an engine's metrics, as `inspect engine` prints it. An absent signal is an absent key, and
+/// `missing` names the keys that no row has.
 package struct EngineInspection: Encodable, Sendable {
     private let engine: String
     private let models: [Model]
@@ -10,8 +11,13 @@ package struct EngineInspection: Encodable, Sendable {
     package init(_ sample: EngineSample) {
         engine = sample.engine
         models = sample.models.map(Model.init)
-        missing = sample.missing
+        missing = sample.missing.map(Self.key)
         skippedLines = sample.skippedLines
+    }
+
+    /// The profile's name of a signal as it is written in JSON: `kvCacheUsage` is `kv_cache_usage`.
+    private static func key(_ name: String) -> String {
+        name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
     }
 
     private enum CodingKeys: String, CodingKey {
