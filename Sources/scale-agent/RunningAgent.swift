@@ -49,11 +49,16 @@ struct RunningAgent: Sendable {
         let config = current.config
         var parts: [PoolParts] = []
         for pool in config.pools { parts.append(try await assembly.parts(of: pool)) }
-        await supervisor.start(parts)
+        // Nothing is decided before the address is ours: an agent that cannot start has changed nothing.
+        let start: @Sendable () async -> Void = { [supervisor, parts] in await supervisor.start(parts) }
 
         var all: [any Service] = [supervisor, retention(config), memoryTrimmer, reloadOnHangup()] + services
         if let gpus = gpuReader(config.gpu) { all.append(gpus) }
-        if let listen = config.listen { all.append(admin(listen)) }
+        if let listen = config.listen {
+            all.append(admin(listen, onceListening: start))
+        } else {
+            await start()
+        }
         var group = ServiceGroupConfiguration(
             services: all.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -69,7 +74,9 @@ struct RunningAgent: Sendable {
 
     // MARK: Services
 
-    private func admin(_ listen: ListenAddress) -> some Service {
+    private func admin(_ listen: ListenAddress, onceListening start: @escaping @Sendable () async -> Void)
+        -> some Service
+    {
         let routes = AdminRoutes(
             board: board, mayReload: listen.isLoopback, wallClock: Surroundings.now, reload: { await reload() })
         let logger = logger
@@ -80,6 +87,7 @@ struct RunningAgent: Sendable {
             onServerRunning: { channel in
                 logger.notice(
                     "listening", metadata: ["address": "\(channel.localAddress?.description ?? listen.description)"])
+                await start()
             },
             logger: quiet(logger))
     }
