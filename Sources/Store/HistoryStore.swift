@@ -191,8 +191,12 @@ package final class HistoryStore: Sendable {
         }
     }
 
+    /// Brings the write-ahead log into the file, as far as readers let it, and closes. What fails here is made up for
+    /// by SQLite at the next opening.
     package func close() {
-        // Closing can only fail while a statement runs; SQLite then keeps the file whole by itself.
+        if database is DatabasePool {
+            try? database.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+        }
         try? database.close()
     }
 
