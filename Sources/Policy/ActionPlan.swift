@@ -17,6 +17,8 @@ struct ActionPlan {
     private(set) var leaving: [PoolMemory.Leaving] = []
 
     private let tick: TickContext
+    /// Growth is wanted, and there is no room for any.
+    private var isFull = false
 
     init(tick: TickContext, decision: Decision) {
         self.tick = tick
@@ -31,9 +33,14 @@ struct ActionPlan {
         // The busiest come back first: they have the furthest to go before they could leave.
         let candidates = tick.supply.draining.sorted { (requests($0) ?? 0, $1) > (requests($1) ?? 0, $0) }
         uncordon = Array(candidates.prefix(missing))
-        growth = missing - uncordon.count
+        guard missing > uncordon.count else { return }
+        // What takes up room counts: an order beyond a maximum would be refused, or be paid for against the will.
+        let maximum = min(max(tick.settings.maximum, tick.settings.minimum), tick.fleet.maximum ?? .max)
+        let present = tick.current + tick.supply.uncounted
+        let size = min(present + missing - uncordon.count, maximum)
+        growth = max(0, size - present)
+        isFull = growth == 0
         guard growth > 0 else { return }
-        let size = tick.current + growth + tick.supply.uncounted
         // Already asked for and not delivered: asking again would change nothing.
         if let desired = tick.fleet.desired, size <= desired {
             growth = 0
@@ -42,11 +49,18 @@ struct ActionPlan {
         action = .grow(to: size)
     }
 
+    /// An engine's silence or failing health is believed while some engine answers. When none does, the looking may be
+    /// what is broken; then one goes, and only where it is in the way of the first replacement.
     private mutating func removeUseless() {
         let dead = tick.supply.dead.filter { id in
             tick.memory.dead.since(id).map { tick.now - $0 >= tick.settings.deadAfter } ?? false
         }
-        let useless = (tick.supply.stuck + dead).sorted()
+        var useless = (tick.supply.stuck + dead).sorted()
+        if tick.demand.engines == 0 {
+            let doubtful = useless.filter { !isBootingByTheControlPlane($0) }
+            useless.removeAll { doubtful.contains($0) }
+            if isFull, tick.current == 0, useless.isEmpty { useless = Array(doubtful.prefix(1)) }
+        }
         let allowed = useless.prefix(max(0, size - (tick.fleet.minimum ?? 0)))
         if !allowed.isEmpty { action = .remove(Array(allowed)) }
     }
@@ -70,7 +84,8 @@ struct ActionPlan {
         let cancelled = Array(boots.prefix(surplus))
         if !cancelled.isEmpty { action = .remove(cancelled) }
         let victims = tick.supply.serving.filter(mayLeave).sorted { victimOrder($0) < victimOrder($1) }
-        cordon = Array(victims.prefix(surplus - cancelled.count))
+        // Orders that are not delivered cannot be taken back, and are not made up for with replicas that work.
+        cordon = Array(victims.prefix(max(0, surplus - cancelled.count - tick.supply.undelivered)))
     }
 
     /// Everything that the control plane counts.
@@ -101,6 +116,10 @@ struct ActionPlan {
         guard tick.observation.enginesAreReplicas else { return true }
         guard let engine = engine(id), let age = engine.age, age < tick.settings.interval else { return false }
         return engine.condition == .answering || engine.condition == .leftoverGauges
+    }
+
+    private func isBootingByTheControlPlane(_ id: ReplicaID) -> Bool {
+        if case .booting = tick.fleet.replicas.first(where: { $0.id == id })?.state { true } else { false }
     }
 
     private func engine(_ id: ReplicaID) -> EngineObservation? {

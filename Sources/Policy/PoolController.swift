@@ -28,8 +28,8 @@ package struct PoolController: Sendable {
     /// 1. Take note of what became of the last action. 2. Without the control plane's word: hold. 3. Sort the replicas.
     /// 4. Ask the rules. 5. Turn the difference into one action, as far as authority allows.
     package mutating func step(_ input: TickInput) -> TickOutput {
-        let past = absorb(input.outcome, now: input.now)
         noteGap(now: input.now)
+        let past = absorb(input.outcome, now: input.now)
         defer { memory.lastTick = input.now }
 
         guard let fleet = input.fleet else {
@@ -120,7 +120,7 @@ package struct PoolController: Sendable {
         }
         // One thing at a time: until an answer is known, nothing more is asked for.
         guard let wanted = plan.action, memory.pending == nil else { return nil }
-        if let backOff = memory.backOff, tick.now < backOff.until { return nil }
+        if memory.holdsBack(wanted, now: tick.now) { return nil }
         memory.actionsPlanned += 1
         let id = ActionID(rawValue: "\(pool)-\(tick.now.millisecondsSince1970)-\(memory.actionsPlanned)")
         let planned = PlannedAction(id: id, action: wanted)
@@ -132,27 +132,38 @@ package struct PoolController: Sendable {
         guard let pending = memory.pending else { return [] }
         guard let outcome, pending.planned.id == outcome.id else {
             // An outcome that never comes must not stop everything; the fleet itself shows what happened.
-            if now - pending.at > settings.interval * 4 { memory.pending = nil }
-            return []
+            return now - pending.at > settings.interval * 4 ? noteAccepted(pending, now: now) : []
         }
-        memory.pending = nil
         switch outcome.result {
         case .accepted, .failed(.outcomeUnknown):
-            // A lost answer may have been a yes: the cooldown runs, and the next look at the fleet tells the truth.
-            if pending.growth > 0 {
-                memory.lastScaleUp = pending.at
-                note(change: pending.growth, at: pending.at)
-            }
-            memory.backOff = nil
-            return pending.leaving.map { .drained($0.id, took: pending.at - $0.since, cutRequests: $0.cutRequests) }
+            if pending.growth == 0 { memory.removalBackOff = nil }
+            if pending.growth > 0 || memory.backOff?.error.isRefusal == false { memory.backOff = nil }
+            return noteAccepted(pending, now: now)
         case .failed(let error):
-            let failures = min((memory.backOff?.failures ?? 0) + 1, 6)
-            var wait = settings.interval * (1 << (failures - 1))
-            if case .throttled(let retryAfter?, _) = error { wait = max(wait, retryAfter) }
-            let until = now + min(wait, Self.longestBackOff)
-            memory.backOff = PoolMemory.BackOff(until: until, failures: failures, error: error)
+            memory.pending = nil
+            noteFailure(error, isRemoval: pending.growth == 0, now: now)
             return []
         }
+    }
+
+    /// A lost answer may have been a yes: the cooldown runs, and the next look at the fleet tells the truth.
+    private mutating func noteAccepted(_ pending: PoolMemory.Pending, now: Timestamp) -> [PoolEvent] {
+        memory.pending = nil
+        memory.lastAnswered = now
+        if pending.growth > 0 {
+            memory.lastScaleUp = pending.at
+            note(change: pending.growth, at: pending.at)
+        }
+        return pending.leaving.map { .drained($0.id, took: pending.at - $0.since, cutRequests: $0.cutRequests) }
+    }
+
+    private mutating func noteFailure(_ error: DriverError, isRemoval: Bool, now: Timestamp) {
+        let held = isRemoval && error.isRefusal ? \PoolMemory.removalBackOff : \PoolMemory.backOff
+        let failures = min((memory[keyPath: held]?.failures ?? 0) + 1, 6)
+        var wait = settings.interval * (1 << (failures - 1))
+        if case .throttled(let retryAfter?, _) = error { wait = max(wait, retryAfter) }
+        let until = now + min(wait, Self.longestBackOff)
+        memory[keyPath: held] = PoolMemory.BackOff(until: until, failures: failures, error: error)
     }
 
     static let longestBackOff: Duration = .seconds(300)
@@ -173,7 +184,9 @@ package struct PoolController: Sendable {
 
     private mutating func noteGap(now: Timestamp) {
         let gap = memory.lastTick.map { now - $0 }
-        if let gap, gap >= .zero, gap <= settings.interval * 4 { return }
+        // Ticks that take long, with a short interval, are no gaps.
+        if let gap, gap >= .zero, gap <= max(settings.interval * 4, settings.stableWindow) { return }
+        if let gap, gap < .zero { memory.forgetFuture(now: now) }
         memory.watchingSince = now
         memory.calmSince = nil
     }
@@ -181,7 +194,7 @@ package struct PoolController: Sendable {
     private mutating func noteResize(_ fleet: FleetState, _ events: inout [PoolEvent], now: Timestamp) {
         defer { memory.lastDesired = fleet.desired }
         guard let old = memory.lastDesired, let new = fleet.desired, old != new, memory.pending == nil,
-            !memory.recentSteps.contains(where: { now - $0.at <= settings.interval * 4 }), memory.draining.isEmpty
+            memory.lastAnswered.map({ now - $0 > settings.interval * 4 }) ?? true
         else { return }
         events.append(.resizedFromOutside(from: old, to: new))
         if new > old { memory.lastScaleUp = now } else { memory.lastScaleDown = now }
@@ -193,12 +206,18 @@ package struct PoolController: Sendable {
         memory.recentSteps.removeAll { now - $0.at > longest }
     }
 
-    /// Running requests are bounded by the engine's slots, and reach the bound while others wait.
+    /// Running requests are bounded by the engine's slots, and reach the bound while others wait. One reading with a
+    /// queue shows nothing: every request waits for the next step of its engine.
     private mutating func learnCapacity(_ observation: PoolObservation, _ supply: Supply, now: Timestamp) {
         guard observation.enginesAreReplicas else { return }
-        for engine in observation.engines where engine.condition == .answering && supply.serving.contains(engine.id) {
-            guard let running = engine.running, running > 0, let waiting = engine.waiting, waiting > 0,
-                let since = engine.answeringSince, now - since >= settings.stableWindow
+        let queueing = observation.engines.filter {
+            $0.condition == .answering && ($0.waiting ?? 0) > 0 && supply.serving.contains($0.id)
+        }
+        memory.queueing.track(queueing.map(\.id), now: now)
+        for engine in queueing {
+            guard let running = engine.running, running > 0,
+                let since = engine.answeringSince, now - since >= settings.stableWindow,
+                let queueingSince = memory.queueing.since(engine.id), now - queueingSince >= settings.stableWindow
             else { continue }
             memory.learnedCapacity = max(memory.learnedCapacity ?? 0, running)
         }

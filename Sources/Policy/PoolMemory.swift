@@ -25,8 +25,15 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     package var lastDesired: Int?
     /// The action whose outcome is not known yet.
     package var pending: Pending?
+    /// When the control plane last accepted an action, or may have.
+    package var lastAnswered: Timestamp?
+    /// Holds back growth; and removals too, unless it was growth itself that was refused.
     package var backOff: BackOff?
-    /// The largest batch seen on a settled replica while requests waited there.
+    /// Holds back removals, after one was refused.
+    package var removalBackOff: BackOff?
+    /// Replicas on which requests wait, by identifier.
+    package var queueing: [Since] = []
+    /// The largest batch seen on a settled replica while requests waited there for long.
     package var learnedCapacity: Double?
     package var boots = BootClock()
     package var actionsPlanned = 0
@@ -64,6 +71,42 @@ package struct PoolMemory: Hashable, Sendable, Codable {
         package var until: Timestamp
         package var failures: Int
         package var error: DriverError
+    }
+}
+
+extension PoolMemory {
+    /// Whether the control plane is to be left alone with this action.
+    func holdsBack(_ action: ScalingAction, now: Timestamp) -> Bool {
+        if let backOff, now < backOff.until {
+            guard case .remove = action, backOff.error.isRefusal else { return true }
+        }
+        if case .remove = action, let removalBackOff { return now < removalBackOff.until }
+        return false
+    }
+
+    /// After the clock was set back: what lies in the future happened just now, and nothing waits for it.
+    mutating func forgetFuture(now: Timestamp) {
+        func past(_ moment: Timestamp?) -> Timestamp? { moment.map { min($0, now) } }
+        (lastScaleUp, lastScaleDown) = (past(lastScaleUp), past(lastScaleDown))
+        (undeliveredSince, lastAnswered) = (past(undeliveredSince), past(lastAnswered))
+        for index in recentSteps.indices { recentSteps[index].at = min(recentSteps[index].at, now) }
+        for list in [\PoolMemory.draining, \.booting, \.dead, \.queueing] {
+            for index in self[keyPath: list].indices {
+                self[keyPath: list][index].since = min(self[keyPath: list][index].since, now)
+            }
+        }
+        if let pending { self.pending?.at = min(pending.at, now) }
+        (backOff, removalBackOff) = (nil, nil)
+    }
+}
+
+extension DriverError {
+    /// Whether the control plane is well and refused this one thing; otherwise all calls have the same trouble.
+    var isRefusal: Bool {
+        switch self {
+        case .unauthorized, .noCapacity, .rejected: true
+        case .throttled, .unreachable, .outcomeUnknown: false
+        }
     }
 }
 

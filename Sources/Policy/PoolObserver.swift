@@ -40,12 +40,13 @@ package struct PoolObserver: Hashable, Sendable, Codable {
     private mutating func observe(
         _ reading: EngineReading, maximumAge: Duration, at now: Timestamp
     ) -> EngineObservation {
-        guard let sample = reading.sample, let sampledAt = reading.sampledAt else {
+        // A sample from the future: the clock was set back since, and nobody knows how old it is.
+        guard let sample = reading.sample, let sampledAt = reading.sampledAt, sampledAt <= now else {
             // It answers its health check and not its metrics: up, but its load is anybody's guess.
             if reading.healthy == true { return EngineObservation(id: reading.id, condition: .mute) }
             guard let past = engines[reading.id] else { return EngineObservation(id: reading.id, condition: .starting) }
             var silent = EngineObservation(id: reading.id, condition: .silent(reading.error ?? "no reading"))
-            silent.age = now - past.sampledAt
+            silent.age = past.sampledAt <= now ? now - past.sampledAt : nil
             silent.answeringSince = past.answeringSince
             return silent
         }
@@ -80,6 +81,7 @@ package struct PoolObserver: Hashable, Sendable, Codable {
         var past =
             engines[id]
             ?? Past(answeringSince: sampledAt, sampledAt: sampledAt, iterations: iterations, stillSince: sampledAt)
+        (past.answeringSince, past.stillSince) = (min(past.answeringSince, sampledAt), min(past.stillSince, sampledAt))
         let elapsed = (sampledAt - past.sampledAt).seconds
         if elapsed > 0 {
             past.promptTokensPerSecond = rate(from: past.promptTokens, to: prompt, seconds: elapsed)

@@ -14,7 +14,7 @@ package struct Supply: Hashable, Sendable, Codable {
     package var stuck: [ReplicaID] = []
     /// Failing their health check.
     package var dead: [ReplicaID] = []
-    /// Silent for long while others answer; left alone, since they may still serve somebody.
+    /// Silent for long while others answer, or never heard of; left alone, since they may still serve somebody.
     package var lost: [ReplicaID] = []
     package var sleeping: [ReplicaID] = []
     /// Broken, by the control plane's word.
@@ -24,7 +24,10 @@ package struct Supply: Hashable, Sendable, Codable {
     package var current: Int { serving.count + booting.count + undelivered }
 
     /// Replicas that the control plane counts in its size and the decision does not.
-    package var uncounted: Int { draining.count + stuck.count + dead.count + lost.count + sleeping.count }
+    package var uncounted: Int { draining.count + useless }
+
+    /// Replicas that take up room and do not help, nor can be called back.
+    package var useless: Int { stuck.count + dead.count + lost.count + sleeping.count }
 
     package init() {}
 }
@@ -33,7 +36,7 @@ extension Supply {
     /// Sorts every replica into its place and lets the memory take note of what is new.
     ///
     /// A replica is placed by the first that holds: 1. terminating, stopped: nowhere; 2. failed; 3. cordoned;
-    /// 4. the control plane or the engine says it boots: booting, or stuck past the deadline; 5. dead; 6. sleeping;
+    /// 4. the control plane or the engine says it boots: booting, past the deadline stuck or lost; 5. dead; 6. sleeping;
     /// 7. lost; 8. serving.
     static func sort(
         fleet: FleetState, observation: PoolObservation, settings: PolicySettings, memory: inout PoolMemory,
@@ -61,12 +64,16 @@ extension Supply {
                 supply.draining.append(id)
             } else if boots(replica, engine) {
                 bootingNow.append(id)
-                let since = replica.launchedAt ?? memory.booting.since(id) ?? now
+                // Counted from the first look at it: a controller that comes late has not seen it miss anything.
+                let since = memory.booting.since(id) ?? now
                 if now - since <= settings.boot.deadline {
                     supply.booting.append(id)
-                } else {
+                } else if isBootWatched(replica, since: since, settings) {
                     supply.stuck.append(id)
-                    if now - settings.interval - since <= settings.boot.deadline { events.append(.bootTimedOut(id)) }
+                    let wasInTime = memory.lastTick.map { $0 - since <= settings.boot.deadline } ?? true
+                    if wasInTime { events.append(.bootTimedOut(id)) }
+                } else {
+                    supply.lost.append(id)
                 }
             } else if case .dead = engine?.condition {
                 deadNow.append(id)
@@ -82,7 +89,10 @@ extension Supply {
         }
 
         for boot in memory.booting where supply.serving.contains(boot.id) {
-            let launched = fleet.replicas.first { $0.id == boot.id }?.launchedAt ?? boot.since
+            guard let replica = fleet.replicas.first(where: { $0.id == boot.id }),
+                isBootWatched(replica, since: boot.since, settings)
+            else { continue }
+            let launched = replica.launchedAt ?? boot.since
             let answered = engines.first { $0.id == boot.id }?.answeringSince ?? now
             let took = max(answered - launched, .zero)
             memory.boots.record(took)
@@ -102,6 +112,13 @@ extension Supply {
     private static func boots(_ replica: Replica, _ engine: EngineObservation?) -> Bool {
         if case .booting = replica.state { return true }
         return engine?.condition == .starting
+    }
+
+    /// Whether this was seen to boot in time. An engine that is silent from the first look on, long after its launch,
+    /// does not boot: it cannot be reached, and may well serve.
+    private static func isBootWatched(_ replica: Replica, since: Timestamp, _ settings: PolicySettings) -> Bool {
+        if case .booting = replica.state { return true }
+        return replica.launchedAt.map { since - $0 <= settings.boot.deadline } ?? true
     }
 
     private static func isLongSilent(_ engine: EngineObservation, _ settings: PolicySettings) -> Bool {

@@ -104,8 +104,22 @@ import Testing
         #expect(pool.controller.memory.learnedCapacity == nil)
         #expect(pool.log.last?.output.decision.steps.first?.reason == .capacityUnknown)
         pool.waiting = 2
+        pool.run(.seconds(60))
+        #expect(pool.controller.memory.learnedCapacity == nil)
         pool.tick()
         #expect(pool.controller.memory.learnedCapacity == 16)
+    }
+
+    @Test("a request that waits for the next engine step teaches no capacity")
+    func capacityFromOneReading() {
+        var pool = VirtualPool(replicas: 2) { $0.capacity = nil }
+        pool.running = 4
+        pool.run(.seconds(75))
+        pool.waiting = 1
+        pool.tick()
+        pool.waiting = 0
+        pool.run(.seconds(60))
+        #expect(pool.size == 2)
     }
 
     @Test("a refusal backs off, growing, and a success ends it")

@@ -88,6 +88,9 @@ struct VirtualPool {
         return ActionOutcome(id: planned.id, result: .accepted(Receipt()))
     }
 
+    /// As if the process had ended between the answer and the next tick.
+    mutating func loseOutcome() { outcome = nil }
+
     mutating func run(_ span: Duration) {
         let end = now + span
         while now < end { tick() }

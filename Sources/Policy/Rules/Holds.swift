@@ -38,7 +38,7 @@ struct Band: Rule {
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let most = tick.demand.requestsAtMost
         guard let load = tick.load(of: most, on: tick.current),
-            let fewer = tick.load(of: most, on: tick.current - 1)
+            let fewer = tick.load(of: most.map { $0 * (1 + tick.spareShare) }, on: tick.current - 1 - tick.spare)
         else { return nil }
         if let below = tick.settings.scaleDown.loadBelow, load >= below {
             return Proposal(tick.current, .band(load: load, below: below))

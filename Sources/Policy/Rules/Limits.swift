@@ -35,20 +35,32 @@ struct BackOffRule: Rule {
     }
 }
 
-/// The pool's own upper bound. A fleet above it shrinks step by step, and on full data only.
+/// The pool's own upper bound, on all that there is, whether it helps or not. A fleet above it shrinks step by step, and
+/// on full data only.
 struct Maximum: Rule {
     let name = RuleName.maximum
     let kind = RuleKind.limit
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let maximum = tick.settings.maximum
+        guard tick.current > maximum else {
+            let room = max(maximum - tick.supply.useless, tick.current)
+            return target > room ? Proposal(room, .maximum(maximum)) : nil
+        }
         guard target > maximum else { return nil }
-        guard tick.current > maximum else { return Proposal(maximum, .maximum(maximum)) }
         let mayShrink =
             tick.demand.missing == 0 && tick.demand.engines > 0 && tick.supply.draining.isEmpty
-            && AfterGap().propose(tick, target: target) == nil
+            && AfterGap().propose(tick, target: target) == nil && !isSomeUnreached(tick)
         let step = mayShrink ? max(0, tick.settings.scaleDown.step.replicas) : 0
         return Proposal(max(maximum, tick.current - step), .maximum(maximum))
+    }
+
+    /// Whether an engine counts as booting only because it was never reached: it may well serve.
+    private func isSomeUnreached(_ tick: TickContext) -> Bool {
+        tick.fleet.replicas.contains { replica in
+            guard replica.state == .ready, let launched = replica.launchedAt else { return false }
+            return tick.now - launched > tick.settings.boot.deadline && tick.supply.booting.contains(replica.id)
+        }
     }
 }
 
@@ -59,9 +71,8 @@ struct GroupMaximum: Rule {
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         guard let maximum = tick.fleet.maximum else { return nil }
-        let room = maximum - tick.supply.uncounted
-        guard target > room, target > tick.current else { return nil }
-        return Proposal(max(room, tick.current), .groupMaximum(maximum))
+        let room = max(maximum - tick.supply.useless, tick.current)
+        return target > room ? Proposal(room, .groupMaximum(maximum)) : nil
     }
 }
 

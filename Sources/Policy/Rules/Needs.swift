@@ -14,12 +14,10 @@ struct ObservedDemand: Rule {
             let load = tick.load(of: requests, on: tick.current)
         else {
             // Not knowing how much a replica carries is no reason to have fewer while there is work.
-            return Proposal(requests > 0 ? tick.current : 0, .capacityUnknown)
+            return Proposal(requests > 0 ? max(1, tick.current - tick.spare) : 0, .capacityUnknown)
         }
-        let (threshold, tolerance) = (tick.settings.scaleUp.loadAbove, tick.settings.tolerance)
-        if needed > tick.current, load <= threshold * (1 + tolerance) {
-            return Proposal(tick.current, .withinTolerance(load: load, threshold: threshold, tolerance: tolerance))
-        }
+        // Headroom is added later; here it must not make up for what is missing.
+        if let tolerable = tick.tolerable(requests, needed: needed, on: tick.current - tick.spare) { return tolerable }
         return Proposal(needed, .demand(requests: requests, capacity: capacity, load: load))
     }
 }
@@ -37,7 +35,7 @@ struct Queue: Rule {
         let waiting = (tick.demand.waiting ?? 0) + (tick.demand.held ?? 0)
         guard waiting > 0 else { return nil }
         let more = wholeReplicas((waiting / perReplica).rounded(.up))
-        return Proposal(settled(tick) + more, .queue(waiting: waiting, perReplica: perReplica))
+        return Proposal(max(0, settled(tick) - tick.spare) + more, .queue(waiting: waiting, perReplica: perReplica))
     }
 
     private func settled(_ tick: TickContext) -> Int {
@@ -62,9 +60,10 @@ struct HeadroomRule: Rule {
             guard spare > 0, target > 0 else { return nil }
             return Proposal(target + spare, .headroom(replicas: spare))
         case .ratio(let share):
-            guard share > 0, let requests = tick.demand.requests,
-                let needed = tick.replicas(for: requests * (1 + share)), needed > target
+            guard share > 0, let requests = tick.demand.requests.map({ $0 * (1 + share) }),
+                let needed = tick.replicas(for: requests), needed > target
             else { return nil }
+            if let tolerable = tick.tolerable(requests, needed: needed, on: tick.current) { return tolerable }
             return Proposal(needed, .headroom(replicas: needed - target))
         }
     }

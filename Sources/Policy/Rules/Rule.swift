@@ -71,6 +71,20 @@ package struct TickContext: Sendable {
         return max(0, wholeReplicas((requests / (capacity * settings.scaleUp.loadAbove) - 1e-9).rounded(.up)))
     }
 
+    /// Keeps `present` replicas when they are too few for `requests` by no more than the tolerance.
+    func tolerable(_ requests: Double, needed: Int, on present: Int) -> Proposal? {
+        let (threshold, tolerance) = (settings.scaleUp.loadAbove, settings.tolerance)
+        guard needed > present, let load = load(of: requests, on: present), load <= threshold * (1 + tolerance)
+        else { return nil }
+        return Proposal(present, .withinTolerance(load: load, threshold: threshold, tolerance: tolerance))
+    }
+
+    /// Replicas that are kept free.
+    var spare: Int { if case .replicas(let spare) = settings.headroom { spare } else { 0 } }
+
+    /// Share of the demand that is kept free on top.
+    var spareShare: Double { if case .ratio(let share) = settings.headroom { share } else { 0 } }
+
     /// Replicas ordered (positive) or cordoned (negative) within the last `window`.
     func changes(within window: Duration, where counts: (Int) -> Bool) -> Int {
         memory.recentSteps.filter { now - $0.at < window && counts($0.change) }.reduce(0) { $0 + abs($1.change) }

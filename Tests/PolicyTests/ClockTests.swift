@@ -1,0 +1,70 @@
+import Fleet
+import Policy
+import Testing
+
+@Suite struct ClockTests {
+    @Test("a clock that is set back stops neither growth nor a drain")
+    func clockBack() {
+        var pool = ScriptedPool {
+            $0.scaleDown.after = .zero
+            $0.scaleUp.step = StepLimit(replicas: 1, per: .seconds(60))
+        }
+        pool.fleet.desired = 2
+        for name in ["a", "b"] { pool.set(name, .answering, requests: 3) }
+        while pool.controller.memory.draining.isEmpty { pool.tick() }
+        pool.now = pool.now - .seconds(86_400)
+        pool.run(.seconds(330))
+        #expect(pool.actions == [.remove([ScriptedPool.id("a")])])
+        pool.set("b", .answering, requests: 30)
+        pool.tick()
+        pool.now = pool.now - .seconds(86_400)
+        pool.run(.seconds(75))
+        #expect(pool.actions.dropFirst() == [.grow(to: 2), .grow(to: 3)])
+    }
+
+    @Test("nor does it stretch a back-off")
+    func clockBackBackOff() {
+        var pool = ScriptedPool()
+        pool.fleet.desired = 1
+        pool.set("a", .answering, requests: 15)
+        pool.refuse = { _ in .throttled(retryAfter: nil, message: "slow down") }
+        pool.run(.seconds(120))
+        pool.refuse = { _ in nil }
+        pool.now = pool.now - .seconds(86_400)
+        pool.tick()
+        #expect(pool.fleet.desired == 2)
+    }
+
+    @Test("a sample from the future is no fresh reading")
+    func clockBackSample() {
+        var observer = PoolObserver()
+        let now = Timestamp(millisecondsSince1970: 1_000_000_000)
+        var row = ModelSample(model: "m")
+        (row.running, row.waiting) = (0, 0)
+        let sample = EngineSample(engine: "vllm", models: [row])
+        let id = ScriptedPool.id("a")
+        _ = observer.observe(
+            [EngineReading(id: id, sample: sample, sampledAt: now, healthy: true)], enginesAreReplicas: true,
+            maximumAge: .seconds(45), at: now)
+        let back = now - .seconds(3600)
+        let seen = observer.observe(
+            [EngineReading(id: id, sample: sample, sampledAt: now, error: "timed out")], enginesAreReplicas: true,
+            maximumAge: .seconds(45), at: back)
+        #expect(seen.engines.first?.condition == .silent("timed out"))
+        let fresh = observer.observe(
+            [EngineReading(id: id, sample: sample, sampledAt: back, healthy: true)], enginesAreReplicas: true,
+            maximumAge: .seconds(45), at: back)
+        #expect(fresh.engines.first?.condition == .answering)
+        #expect(fresh.engines.first?.answeringSince == back)
+    }
+
+    @Test("slow ticks of a short interval still shrink")
+    func slowTicks() {
+        var pool = VirtualPool(replicas: 4) { $0.interval = .seconds(2) }
+        for _ in 0..<200 {
+            pool.tick()
+            pool.now = pool.now + .seconds(18)
+        }
+        #expect(pool.size < 4)
+    }
+}

@@ -1,0 +1,100 @@
+import Fleet
+import Policy
+import Testing
+
+@Suite struct LimitTests {
+    @Test("a dead engine makes room where there is none", arguments: [1, 3])
+    func noRoom(slots: Int) {
+        var pool = ScriptedPool {
+            $0.minimum = slots; $0.maximum = slots
+        }
+        pool.fleet.maximum = slots
+        pool.set("a", .dead("503"))
+        for slot in 1..<slots { pool.set("b\(slot)", .answering, requests: 1) }
+        pool.refuse = { if case .grow(let size) = $0, size > slots { .rejected(message: "") } else { nil } }
+        pool.run(.seconds(150))
+        #expect(pool.actions.contains(.remove([ScriptedPool.id("a")])))
+        #expect(pool.actions.last == .grow(to: slots))
+    }
+
+    @Test("maximum bounds what is paid for")
+    func maximum() {
+        var pool = ScriptedPool { $0.maximum = 3 }
+        pool.fleet.desired = 3
+        pool.set("a", .answering, requests: 30)
+        pool.set("b", .answering, requests: 30)
+        pool.set("c", .sleeping)
+        pool.run(.seconds(300))
+        #expect(pool.actions.isEmpty)
+    }
+
+    @Test("a cordoned replica comes back although the group is at its maximum")
+    func uncordonAtMaximum() {
+        var pool = ScriptedPool { $0.scaleDown.after = .zero }
+        pool.fleet.maximum = 3
+        for name in ["a", "b", "c"] { pool.set(name, .answering, requests: 3) }
+        while pool.controller.memory.draining.isEmpty { pool.tick() }
+        for name in ["a", "b", "c"] { pool.set(name, .answering, requests: 8) }
+        let output = pool.tick()
+        #expect(output.decision.target == 3)
+        #expect(pool.controller.memory.draining.isEmpty)
+    }
+
+    @Test("orders that are not delivered are not made up for with working replicas")
+    func undeliveredAboveMaximum() {
+        var pool = ScriptedPool { $0.maximum = 4 }
+        for name in ["a", "b", "c"] { pool.set(name, .answering, requests: 7) }
+        pool.fleet.desired = 6
+        pool.run(.seconds(900))
+        #expect(pool.controller.memory.draining.isEmpty)
+        #expect(pool.fleet.replicas.count == 3)
+    }
+
+    @Test("what refuses to grow still removes")
+    func removesWhileGrowthIsRefused() {
+        var pool = ScriptedPool()
+        pool.fleet.desired = 2
+        pool.set("a", .answering, requests: 30)
+        pool.set("b", .dead("503"))
+        pool.refuse = {
+            if case .grow = $0 { .noCapacity(market: .onDemand, zone: nil, message: "") } else { nil }
+        }
+        pool.run(.seconds(600))
+        #expect(pool.actions.contains(.remove([ScriptedPool.id("b")])))
+    }
+
+    @Test("a removal that is refused does not hold back growth")
+    func growsWhileRemovalIsRefused() {
+        var pool = ScriptedPool()
+        pool.fleet.desired = 2
+        pool.set("a", .answering, requests: 1)
+        pool.set("b", .dead("503"))
+        pool.refuse = { if case .remove = $0 { .unauthorized(message: "") } else { nil } }
+        while pool.controller.memory.removalBackOff == nil { pool.tick() }
+        pool.set("a", .answering, requests: 30)
+        #expect(pool.tick().action?.action == .grow(to: 5))
+    }
+
+    @Test("an order whose answer got lost in a restart still counts")
+    func lostAnswer() {
+        var pool = VirtualPool(replicas: 2) { $0.scaleUp.step = StepLimit(replicas: 2, per: .seconds(300)) }
+        let start = pool.now
+        pool.running = 64
+        pool.tick()
+        pool.loseOutcome()
+        pool.run(.seconds(240))
+        #expect(pool.actions(since: start).map(\.action) == [.grow(to: 4)])
+    }
+
+    @Test("a removal of our own is nobody else's")
+    func ownRemoval() {
+        var pool = VirtualPool(replicas: 4) { $0.scaleDown.loadBelow = 0.3 }
+        pool.running = 8
+        pool.run(.seconds(2400))
+        #expect(pool.size < 4)
+        let resized = pool.log.flatMap(\.output.events).filter {
+            if case .resizedFromOutside = $0 { true } else { false }
+        }
+        #expect(resized.isEmpty)
+    }
+}
