@@ -8,7 +8,7 @@ import time
 import pytest
 
 from harness import (
-    alive, always, complete, eventually, free_ports, get, marked_processes, scale_agent, sim_binary)
+    alive, always, complete, eventually, free_ports, get, marked_processes, request, scale_agent, sim_binary)
 
 CONFIG = """
 listen: LISTEN
@@ -27,7 +27,7 @@ pools:
       scale_down: {{after: {after}, cooldown: 1s}}
       maximum_age: 4s
       stable_window: 2s
-    boot: {{expected: 1s, deadline: 30s}}
+    boot: {{expected: 1s, deadline: {boot_deadline}}}
     drain: {{deadline: 30s}}
     dead_after: 2s
     driver:
@@ -44,12 +44,12 @@ def pool():
     """Texts of a configuration of one pool, always on the same ports."""
     first = free_ports(6)
 
-    def text(minimum=1, maximum=3, slots=6, after="2s", command=None, engine=()):
+    def text(minimum=1, maximum=3, slots=6, after="2s", boot_deadline="30s", command=None, engine=()):
         words = command or [sim_binary(), "--port", "{port}", "--boot-time", "0.5", *engine]
         quoted = ", ".join('"%s"' % str(word).replace("\\", "\\\\").replace('"', '\\"') for word in words)
         return CONFIG.format(
-            minimum=minimum, maximum=maximum, slots=slots, after=after, command=quoted, first=first,
-            last=first + slots - 1)
+            minimum=minimum, maximum=maximum, slots=slots, after=after, boot_deadline=boot_deadline,
+            command=quoted, first=first, last=first + slots - 1)
 
     return text
 
@@ -237,6 +237,32 @@ def test_hangup_swaps_a_good_configuration_and_keeps_the_old_one_instead_of_a_br
     eventually(lambda: agent.metric("scale_agent_maximum_replicas") == 2, 10, "the new maximum is in force")
     agent.after_ticks(2)
     assert pids(start_agent) == processes, "a reload touches no replica"
+
+
+def test_a_reload_by_http_answers_with_what_became_of_it(start_agent, pool):
+    agent = start_agent(pool(maximum=3)).ready()
+    good = start_agent.config.read_text()
+    start_agent.config.write_text(good.replace("max: 3", "max: 0"))
+    kept = request("POST", agent.url + "/-/reload")
+    line = 1 + good[:good.index("max: 3")].count("\n")
+    assert kept.status == 400 and f"scale-agent.yaml:{line}:" in kept.text
+    start_agent.config.write_text(good.replace("max: 3", "max: 4"))
+    assert (request("POST", agent.url + "/-/reload").status, get(agent.url + "/-/reload").status) == (200, 404)
+    eventually(lambda: agent.metric("scale_agent_maximum_replicas") == 4, 10, "the new maximum is in force")
+
+
+def test_a_boot_that_hangs_is_cancelled_at_its_deadline_and_replaced(start_agent, pool, tmp_path):
+    # The first boot hangs for ever; later ones do not.
+    script = (
+        f'mkdir "{tmp_path}/first" 2>/dev/null && exec {sim_binary()} --port "$1" --stuck-boot; '
+        f'exec {sim_binary()} --port "$1" --boot-time 0.5')
+    agent = start_agent(pool(command=["sh", "-c", script, "sim", "{port}"], boot_deadline="4s")).ready()
+    (stuck,) = eventually(lambda: pids(start_agent), 15, "a replica boots")
+    assert [replica["id"] for replica in agent.pool()["replicas"]] == agent.pool()["supply"]["booting"]
+    eventually(lambda: not alive(stuck), 20, "the boot that hangs is cancelled")
+    serving(agent, 1)
+    assert len(pids(start_agent)) == 1
+    assert agent.metric("scale_agent_boots_timed_out_total") == 1
 
 
 def test_a_killed_replica_is_replaced(start_agent, pool):
