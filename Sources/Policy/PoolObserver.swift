@@ -52,8 +52,8 @@ package struct PoolObserver: Hashable, Sendable, Codable {
         }
         let past = remember(sample, id: reading.id, sampledAt: sampledAt)
         var row = EngineObservation(id: reading.id, condition: .answering)
-        row.running = sample.total(\.running)
-        row.waiting = sample.total { $0.waitingForCapacity ?? $0.waiting }
+        row.running = plausible(sample.total(\.running))
+        row.waiting = plausible(sample.total { $0.waitingForCapacity ?? $0.waiting })
         row.kvCacheUsage = sample.maximum(\.kvCacheUsage)
         row.promptTokensPerSecond = past.promptTokensPerSecond
         row.generationTokensPerSecond = past.generationTokensPerSecond
@@ -94,6 +94,11 @@ package struct PoolObserver: Hashable, Sendable, Codable {
         (past.promptTokens, past.generationTokens) = (prompt, generation)
         engines[id] = past
         return past
+    }
+
+    /// No engine holds a million requests: such a gauge is damaged, and a capacity learned from it would stay.
+    private func plausible(_ requests: Double?) -> Double? {
+        requests.flatMap { $0 <= 1_000_000 ? $0 : nil }
     }
 
     /// `nil` when either end is unknown, or when the counter fell: the engine was started anew in between.

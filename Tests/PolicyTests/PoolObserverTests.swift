@@ -53,6 +53,14 @@ import Testing
         #expect(observe(&observer, reading(sample(tokens: 60), at: 45), at: 45)?.generationTokensPerSecond == 2)
     }
 
+    @Test("a gauge that no engine can have is unknown", arguments: [1.8e19, 1e300, .infinity])
+    func implausible(value: Double) {
+        var observer = PoolObserver()
+        let row = observe(&observer, reading(sample(running: value, tokens: 1), at: 0), at: 0)
+        #expect(row?.running == nil)
+        #expect(row?.condition == .mute)
+    }
+
     @Test("gauges above zero with counters that stand still for a minute are left over")
     func leftover() {
         var observer = PoolObserver()
