@@ -111,7 +111,7 @@ struct GPUCollectorTests {
         let observation = await collector.read(now: at(50_000))
         #expect(ContinuousClock.now - began < .seconds(10))
         #expect(observation.gpus == good.gpus && observation.readAt == good.readAt)
-        #expect(observation.error == "nvidia-smi gave no answer within 0.4 s and was killed")
+        #expect(observation.error == "nvidia-smi gave no answer within 2.0 s and was killed")
         #expect(try await tool.lastProcessEnds())
     }
 
