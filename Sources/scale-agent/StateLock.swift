@@ -23,7 +23,7 @@ final class StateLock: Sendable {
             close(file)
             throw StartError(
                 "state folder \(folder) is in use by another scale-agent (process \(holder ?? "unknown")); "
-                    + "stop it, or give this one a folder of its own with the key `state`")
+                    + "stop it, or give this one a folder of its own with the key `state`, or --state of demo")
         }
         let text = "\(getpid())\n"
         // Only for the message above: nothing depends on what is written here.

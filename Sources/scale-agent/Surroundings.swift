@@ -14,6 +14,29 @@ enum Surroundings {
         return URL(filePath: link ?? CommandLine.arguments.first ?? ".").deletingLastPathComponent().path
     }
 
+    /// The bytes of a file, or of standard input for `-`.
+    static func read(_ path: String) throws(StartError) -> [UInt8] {
+        // More than an engine, a driver or a trace has, and little enough to be parsed at once.
+        let limit = 16 << 20
+        let bytes: Data
+        do {
+            let file = path == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(filePath: path))
+            bytes = try file.read(upToCount: limit + 1) ?? Data()
+        } catch {
+            throw StartError(reason(error))
+        }
+        guard bytes.count <= limit else { throw StartError("more than \(limit >> 20) MiB") }
+        return [UInt8](bytes)
+    }
+
+    /// What the system said, without Foundation's wrapping.
+    private static func reason(_ error: any Error) -> String {
+        let outer = error as NSError
+        let inner = (outer.userInfo[NSUnderlyingErrorKey] as? any Error).map { $0 as NSError } ?? outer
+        return inner.domain == NSPOSIXErrorDomain
+            ? String(cString: strerror(Int32(inner.code))) : error.localizedDescription
+    }
+
     static func printError(_ text: String) {
         FileHandle.standardError.write(Data((text + "\n").utf8))
     }

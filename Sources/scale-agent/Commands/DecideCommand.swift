@@ -89,6 +89,7 @@ struct DecideCommand: AsyncParsableCommand {
         let steps = output.decision.steps.map { step in
             "  \(step.rule.rawValue.padding(toLength: 18, withPad: " ", startingAt: 0)) \(step.from) -> \(step.to)  \(step.reason)"
         }
-        return (["\(pool): \(current) replicas, target \(target)"] + steps).joined(separator: "\n")
+        return (["\(pool): \(current) \(current == 1 ? "replica" : "replicas"), target \(target)"] + steps).joined(
+            separator: "\n")
     }
 }

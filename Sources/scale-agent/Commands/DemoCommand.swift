@@ -35,10 +35,11 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "Seed of the traffic.")
     var seed: UInt64 = 1
 
-    @Option(help: "Hour of the day at which to begin, 0 to 24.")
-    var startHour = 7.0
+    @Option(help: "Hour of the day, or of the trace, at which to begin; default is 7, or 0 with --trace.")
+    var startHour: Double?
 
-    @Option(help: "Seconds after which to stop by itself; default is a whole day divided by --speed.")
+    @Option(
+        help: "Seconds after which to stop by itself; default is a day, or the rest of the trace, divided by --speed.")
     var duration: Double?
 
     @Option(help: "Where the status page and /metrics are served.")
@@ -63,37 +64,53 @@ struct DemoCommand: AsyncParsableCommand {
         guard (1...1000).contains(speed) else { throw ValidationError("--speed must be 1 to 1000.") }
         guard (0...3600).contains(boot) else { throw ValidationError("--boot must be 0 to 3600 seconds.") }
         guard (1...64).contains(replicas) else { throw ValidationError("--replicas must be 1 to 64.") }
-        guard (0...24).contains(startHour) else { throw ValidationError("--start-hour must be 0 to 24.") }
+        guard startHour.map({ $0 >= 0 && (trace != nil || $0 <= 24) }) ?? true else {
+            throw ValidationError("--start-hour must be 0 to 24, or with --trace any hour of it.")
+        }
         guard duration.map({ $0 > 0 }) ?? true else { throw ValidationError("--duration must be above 0 seconds.") }
         guard (1024...65_000).contains(port) else { throw ValidationError("--port must be 1024 to 65000.") }
     }
 
     func run() async throws {
         let folder = state ?? FileManager.default.temporaryDirectory.path + "/scale-agent-demo-\(getuid())"
+        let startHour = startHour ?? (trace == nil ? 7 : 0)
         let config: AgentConfig
         let source: DemoSource
         do {
             source = try traffic()
+            guard source.length > .seconds(startHour * 3600) else {
+                throw ValidationError("--start-hour: the trace ends before hour \(startHour).")
+            }
             config = try AgentConfig.parse(text: Array(yaml(folder).utf8), file: "demo", environment: [:]) {
                 _ throws(UnreadableFile) in throw UnreadableFile(reason: "the demo reads no files")
             }
+        } catch let error as ValidationError {
+            throw error
         } catch {
             Surroundings.printError("\(error)")
-            throw ExitCode.invalidConfiguration
+            throw error is StartError ? ExitCode.unreachable : ExitCode.invalidConfiguration
         }
         let transport = HTTPTransport(configuration: .init(userAgent: "demo-users", maximumRequests: 4_000))
         let users = DemoTraffic(transport: transport)
         let narrator = DemoNarrator(speed: speed, startHour: startHour)
+        let agent: RunningAgent
         do {
-            let agent = try RunningAgent(config: config, path: nil) { ticker in
+            agent = try RunningAgent(config: config, path: nil) { ticker in
                 await users.route(by: ticker.snapshot)
                 await narrator.tell(ticker.snapshot)
             }
+        } catch {
+            // The replicas, if there are any, are another demo's.
+            Surroundings.printError("\(error)")
+            throw ExitCode.unreachable
+        }
+        do {
             print("status page: http://\(listen)/   metrics: http://\(listen)/metrics   Ctrl-C stops everything")
             try await agent.run(beside: [
                 DemoUsers(
                     source: source, users: users, speed: speed, startHour: startHour,
-                    stopAfter: duration ?? 86_400 / speed)
+                    stopAfter: duration ?? (source.length - .seconds(trace == nil ? 0 : startHour * 3600)).seconds
+                        / speed)
             ])
         } catch {
             Surroundings.printError("\(error)")
@@ -122,7 +139,12 @@ struct DemoCommand: AsyncParsableCommand {
         // The peak fills about three quarters of the largest fleet at the load that the policy aims at.
         let peak = 0.75 * Double(replicas * Self.slots) * 0.7 / (200 / Self.decodeTokensPerSecond)
         guard let trace else { return .day(TrafficDay(peakRequestsPerSecond: peak / speed, seed: seed)) }
-        var bytes = try [UInt8](Data(contentsOf: URL(filePath: trace)))
+        var bytes: [UInt8]
+        do {
+            bytes = try Surroundings.read(trace)
+        } catch {
+            throw StartError("\(trace): \(error)")
+        }
         if trace.hasSuffix(".gz") {
             guard let unpacked = gunzip(bytes) else { throw StartError("\(trace): this is no whole gzip file") }
             bytes = unpacked

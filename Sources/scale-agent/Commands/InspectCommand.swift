@@ -43,7 +43,7 @@ struct InspectCommand: AsyncParsableCommand {
 
         private func sample() async throws -> EngineSample {
             guard source.hasPrefix("http://") || source.hasPrefix("https://") else {
-                return try EngineProfile.vllm.read(try readBytes(source), contentType: nil)
+                return try EngineProfile.vllm.read(try Surroundings.read(source), contentType: nil)
             }
             let transport = HTTPTransport()
             defer { transport.shutdown() }
@@ -90,7 +90,7 @@ struct InspectCommand: AsyncParsableCommand {
             do {
                 observation = try await observe()
             } catch {
-                Surroundings.printError("\(error)")
+                Surroundings.printError("\(csv ?? xml ?? command): \(error)")
                 throw ExitCode.unreachable
             }
             try Surroundings.printJSON(GPUInspection(observation))
@@ -104,9 +104,9 @@ struct InspectCommand: AsyncParsableCommand {
             let now = Surroundings.now()
             let reading: GPUReading
             if let csv {
-                reading = NvidiaSMICSV.read(try readBytes(csv), exitCode: 0)
+                reading = NvidiaSMICSV.read(try Surroundings.read(csv), exitCode: 0)
             } else if let xml {
-                reading = NvidiaSMIXML.read(try readBytes(xml), exitCode: 0)
+                reading = NvidiaSMIXML.read(try Surroundings.read(xml), exitCode: 0)
             } else {
                 return await GPUCollector(executable: command, deadline: .seconds(timeout)).read(now: now)
             }
@@ -114,10 +114,4 @@ struct InspectCommand: AsyncParsableCommand {
                 gpus: reading.gpus, readAt: now, error: reading.error?.message, absent: false)
         }
     }
-}
-
-/// The bytes of a file, or of standard input for `-`.
-private func readBytes(_ path: String) throws -> [UInt8] {
-    if path == "-" { return [UInt8](try FileHandle.standardInput.readToEnd() ?? Data()) }
-    return [UInt8](try Data(contentsOf: URL(filePath: path)))
 }

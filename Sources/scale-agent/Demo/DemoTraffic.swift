@@ -11,6 +11,14 @@ enum DemoSource: Sendable {
     /// With the factor that brings the trace to the size of the demo fleet.
     case trace(TrafficTrace, scale: Double, seed: UInt64)
 
+    /// How much there is of it; the days repeat.
+    var length: Duration {
+        switch self {
+        case .day: .seconds(86_400)
+        case .trace(let trace, _, _): trace.duration
+        }
+    }
+
     func arrivals(from: Duration, to: Duration) -> [TrafficArrival] {
         switch self {
         case .day(let day): day.arrivals(from: from, to: to)
@@ -34,7 +42,7 @@ actor DemoTraffic {
         var failed = 0
         /// Not even tried, because too many were waiting already.
         var turnedAway = 0
-        /// Seconds from arrival to the whole answer, of the latest requests.
+        /// Seconds from arrival to the whole answer, of the latest served requests.
         var latencies: [Double] = []
     }
 
@@ -63,7 +71,11 @@ actor DemoTraffic {
         let started = ContinuousClock.now
         let served = await serve(arrival, until: started + Self.patience)
         waitingUsers -= 1
-        if served { totals.served += 1 } else { totals.failed += 1 }
+        guard served else {
+            totals.failed += 1
+            return
+        }
+        totals.served += 1
         totals.latencies.append((ContinuousClock.now - started).seconds)
         if totals.latencies.count > Self.latenciesKept { totals.latencies.removeFirst(Self.latenciesKept / 2) }
     }
