@@ -12,7 +12,7 @@ package struct Supply: Hashable, Sendable, Codable {
     package var draining: [ReplicaID] = []
     /// Past the boot deadline.
     package var stuck: [ReplicaID] = []
-    /// Failing their health check.
+    /// Failing their health check, twice in a row at least.
     package var dead: [ReplicaID] = []
     /// Silent for long while others answer, or never heard of; left alone, since they may still serve somebody.
     package var lost: [ReplicaID] = []
@@ -77,8 +77,13 @@ extension Supply {
                 }
             } else if case .dead = engine?.condition {
                 deadNow.append(id)
-                supply.dead.append(id)
-                if memory.dead.since(id) == nil { events.append(.died(id)) }
+                // One failed check is a hiccup; two in a row order a replacement.
+                if let since = memory.dead.since(id) {
+                    supply.dead.append(id)
+                    if since == memory.lastTick { events.append(.died(id)) }
+                } else {
+                    supply.serving.append(id)
+                }
             } else if engine?.condition == .sleeping {
                 supply.sleeping.append(id)
             } else if lost.contains(id) {

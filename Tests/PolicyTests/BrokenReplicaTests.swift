@@ -53,14 +53,18 @@ import Testing
         var controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings())
         let engines = [engine("a", .answering, requests: 15), engine("b", .dead("503"), requests: 4)]
         var fleet = FleetState(observedAt: start, desired: 2, replicas: [replica("a"), replica("b")])
-        let first = controller.step(
+        let hiccup = controller.step(
             TickInput(now: start, observation: PoolObservation(at: start, engines: engines), fleet: fleet))
-        #expect(first.events == [.died(ReplicaID(rawValue: "b"))])
-        #expect(first.demand.requests == 15, "a dead engine's gauges are left over")
-        #expect(first.action?.action == .grow(to: 3))
+        #expect(hiccup.events.isEmpty && hiccup.action == nil)
+        let second = start + .seconds(15)
+        let failure = controller.step(
+            TickInput(now: second, observation: PoolObservation(at: second, engines: engines), fleet: fleet))
+        #expect(failure.events == [.died(ReplicaID(rawValue: "b"))])
+        #expect(failure.demand.requests == 15, "a dead engine's gauges are left over")
+        #expect(failure.action?.action == .grow(to: 3))
         controller.forgetPending()
         (fleet.desired, fleet.replicas) = (3, fleet.replicas + [replica("c", launched: start)])
-        for second in stride(from: 15, through: 60, by: 15) {
+        for second in stride(from: 30, through: 60, by: 15) {
             let now = start + .seconds(second)
             let observation = PoolObservation(at: now, engines: engines + [engine("c", .starting, requests: nil)])
             let output = controller.step(TickInput(now: now, observation: observation, fleet: fleet))
