@@ -3,6 +3,7 @@ import Collectors
 import Config
 import Fleet
 import Foundation
+import Glibc
 import Hummingbird
 import Logging
 import NIOCore
@@ -66,7 +67,8 @@ struct RunningAgent: Sendable {
         do {
             try await ServiceGroup(configuration: group).run()
         } catch let error as IOError {
-            throw StartError("listen: \(config.listen?.description ?? "off"): \(error)")
+            let reason = String(cString: strerror(error.errnoCode))
+            throw StartError("listen: \(config.listen?.description ?? "off"): \(reason)")
         }
         assembly.history.close()
         assembly.transport.shutdown()
@@ -180,7 +182,7 @@ struct RunningAgent: Sendable {
 private actor ReloadState {
     nonisolated let initial: AgentConfig
     private var latest: AgentConfig
-    private var busy: Task<Void, Never>?
+    private var busy: Task<AdminRoutes.ReloadResult, Never>?
 
     init(config: AgentConfig) {
         initial = config
@@ -192,14 +194,16 @@ private actor ReloadState {
     func exclusively(
         _ body: @escaping @Sendable (AgentConfig) async -> (AgentConfig?, AdminRoutes.ReloadResult)
     ) async -> AdminRoutes.ReloadResult {
-        while let running = busy { await running.value }
+        while let running = busy { _ = await running.value }
         let old = latest
-        let work = Task { await body(old) }
-        busy = Task { _ = await work.value }
-        let (new, result) = await work.value
-        busy = nil
-        if let new { latest = new }
-        return result
+        let work = Task {
+            let (new, result) = await body(old)
+            if let new { latest = new }
+            busy = nil
+            return result
+        }
+        busy = work
+        return await work.value
     }
 }
 

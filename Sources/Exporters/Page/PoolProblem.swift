@@ -35,7 +35,7 @@ struct PoolProblem: Hashable {
         {
             urgent.append("the demand asks for \(step.from) replicas, \(step.reason)")
         }
-        if let backOff = pool.memory.backOff, backOff.until > now {
+        for case let backOff? in [pool.memory.backOff, pool.memory.removalBackOff] where backOff.until > now {
             others.append("waiting until \(clockText(backOff.until)) after \(backOff.error)")
         }
         return urgent.map { PoolProblem(text: $0, isUrgent: true) }
