@@ -48,7 +48,7 @@ package struct PoolTicker: Sendable {
     private var observer = PoolObserver()
     /// What became of the last action, for the next step.
     private var outcome: ActionOutcome?
-    /// Actions whose receipt an earlier process did not live to write.
+    /// Actions whose receipt an earlier process did not live to write, and those whose answer was lost.
     private var openIntents: [OpenIntent] = []
 
     /// Takes up where the last recorded tick stopped, or at `state` when it is given.
@@ -58,15 +58,20 @@ package struct PoolTicker: Sendable {
         self.logger = logger
         self.parts = parts
         var memory = PoolMemory()
+        var known: ActionOutcome.Result?
         do {
             var last = state
             if last == nil { last = try await parts.history.lastState(of: parts.pool) }
             if let last { (memory, observer) = (last.memory, last.observer) }
             openIntents = try await parts.history.openIntents(of: parts.pool)
+            // The memory is from before the call; what became of it since is in history only.
+            let newest = try await parts.history.actions(of: parts.pool, limit: 1).first
+            if let newest, newest.id == memory.pending?.planned.id { known = newest.known }
         } catch {
             logger.error("history cannot be read; starting without memory", metadata: ["error": "\(error)"])
         }
         controller = PoolController(pool: parts.pool, settings: parts.settings, memory: memory)
+        if let pending = memory.pending { outcome = known.map { ActionOutcome(id: pending.planned.id, result: $0) } }
         snapshot = PoolSnapshot(
             pool: parts.pool, driver: parts.driver, settings: parts.settings, authority: parts.authority, memory: memory
         )
@@ -136,7 +141,8 @@ package struct PoolTicker: Sendable {
 
     // MARK: Acting
 
-    /// Settles the actions that an earlier process asked for, or was about to: the fleet tells which.
+    /// Settles the actions that an earlier process asked for, or was about to, and those whose answer was lost: the
+    /// fleet tells which.
     private mutating func reconcile(with fleet: FleetState, at now: Timestamp) async {
         guard !openIntents.isEmpty else { return }
         for intent in openIntents {
@@ -145,7 +151,7 @@ package struct PoolTicker: Sendable {
                 "open action settled",
                 metadata: ["action": "\(intent.id)", "what": "\(intent.action)", "done": "\(done)"])
             await note { history async throws(HistoryError) in try await history.close(intent.id, done: done, at: now) }
-            guard controller.memory.pending?.planned.id == intent.id else { continue }
+            guard controller.memory.pending?.planned.id == intent.id, outcome == nil else { continue }
             if done {
                 outcome = ActionOutcome(id: intent.id, result: .accepted(Receipt(reference: "found done")))
             } else {
@@ -159,10 +165,13 @@ package struct PoolTicker: Sendable {
         await note { history async throws(HistoryError) in try await history.append(record) }
     }
 
+    /// A tick that has begun to act is written down to its end, even when its loop is cancelled meanwhile.
     @discardableResult
-    private mutating func note(_ write: (HistoryStore) async throws(HistoryError) -> Void) async -> Bool {
+    private mutating func note(
+        _ write: @escaping @Sendable (HistoryStore) async throws(HistoryError) -> Void
+    ) async -> Bool {
         do {
-            try await write(parts.history)
+            try await Task { [history = parts.history] in try await write(history) }.value
             return true
         } catch {
             snapshot.counters.historyErrors += 1
@@ -191,7 +200,11 @@ package struct PoolTicker: Sendable {
         await note { history async throws(HistoryError) in try await history.record(outcome, at: now) }
         switch result {
         case .accepted: snapshot.counters.accepted[planned.action.kind, default: 0] += 1
-        case .failed(let error): snapshot.counters.driverErrors[error.kind, default: 0] += 1
+        case .failed(let error):
+            snapshot.counters.driverErrors[error.kind, default: 0] += 1
+            if case .outcomeUnknown = error, recorded {
+                openIntents.append(OpenIntent(id: planned.id, at: now, action: planned.action))
+            }
         }
         return outcome
     }
@@ -243,6 +256,14 @@ package struct PoolTicker: Sendable {
         if let outcome { metadata["result"] = "\(outcome.result)" }
         if !output.events.isEmpty { metadata["events"] = .array(output.events.map { "\($0)" }) }
         logger.log(level: level, "decision", metadata: metadata)
+    }
+}
+
+extension StoredAction {
+    /// What is known to have become of it. What was found not to be done is as good as never asked for, which only
+    /// costs the time to give up on it.
+    fileprivate var known: ActionOutcome.Result? {
+        outcome ?? (foundDone == true ? .accepted(Receipt(reference: "found done")) : nil)
     }
 }
 
