@@ -251,6 +251,22 @@ def test_a_reload_by_http_answers_with_what_became_of_it(start_agent, pool):
     eventually(lambda: agent.metric("scale_agent_maximum_replicas") == 4, 10, "the new maximum is in force")
 
 
+def test_many_reloads_at_once_are_all_answered(start_agent, pool):
+    agent = start_agent(pool()).ready()
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(request("POST", agent.url + "/-/reload", timeout=20).status))
+        for _ in range(8)]
+    for thread in threads:
+        thread.start()
+        agent.send(signal.SIGHUP)
+    for thread in threads:
+        thread.join(25)
+    assert answers == [200] * 8
+    agent.after_ticks(2)
+    assert agent.stop(within=5) == 0
+
+
 def test_a_boot_that_hangs_is_cancelled_at_its_deadline_and_replaced(start_agent, pool, tmp_path):
     # The first boot hangs for ever; later ones do not.
     script = (

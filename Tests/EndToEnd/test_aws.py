@@ -1,6 +1,7 @@
 """`scale-agent run` with an EC2 Auto Scaling group of a cloud that checks signatures, through a faulty network."""
 import json
 import os
+import signal
 import sqlite3
 
 import pytest
@@ -180,13 +181,15 @@ def test_growth_whose_answer_is_a_server_error_is_looked_after_before_it_is_aske
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_crash_between_intent_and_receipt_repeats_nothing(world, proxy, group, start_agent, moment):
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=["crash", "stop"])
+def test_an_end_between_intent_and_receipt_repeats_nothing(world, proxy, group, start_agent, moment, end):
     agent = world.start(timeout="30s").ready()
     eventually(lambda: agent.pool()["fleet_desired"] == 1, 10, "the group is described")
     proxy.hold = ("SetDesiredCapacity", moment)
     world.demand(9)
     assert proxy.held.wait(20), "growth is asked for"
-    agent.kill()
+    agent.send(end)
+    assert agent.wait(5) == (0 if end == signal.SIGTERM else -end), "no call holds up the end"
     (intent,) = actions(start_agent.state)
     assert intent["closed_at"] is None and intent["outcome"] is None, "the intent is written before the call"
     proxy.release()
