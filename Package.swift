@@ -112,9 +112,11 @@ let package = Package(
             "AgentTests",
             [
                 "Fleet", "Policy", "Exposition", "Exporters", "Transport", "Collectors", "Store", "Agent",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         tests("VLLMSimTests", ["vllm-sim", "Exposition"]),
     ]

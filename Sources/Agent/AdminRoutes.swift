@@ -1,6 +1,6 @@
 import Exporters
 import Exposition
-package import Fleet
+import Fleet
 import HTTPTypes
 package import Hummingbird
 import NIOCore
@@ -9,7 +9,6 @@ import NIOCore
 /// configuration again.
 package struct AdminRoutes: Sendable {
     private let board: SnapshotBoard
-    private let wallClock: @Sendable () -> Timestamp
     private let mayReload: Bool
     private let reload: @Sendable () async -> ReloadResult
 
@@ -20,12 +19,11 @@ package struct AdminRoutes: Sendable {
 
     /// - Parameter mayReload: whether whoever can connect is trusted to ask for it; true on loopback.
     package init(
-        board: SnapshotBoard, mayReload: Bool, wallClock: @escaping @Sendable () -> Timestamp,
+        board: SnapshotBoard, mayReload: Bool,
         reload: @escaping @Sendable () async -> ReloadResult
     ) {
         self.board = board
         self.mayReload = mayReload
-        self.wallClock = wallClock
         self.reload = reload
     }
 

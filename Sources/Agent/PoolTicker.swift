@@ -50,6 +50,8 @@ package struct PoolTicker: Sendable {
     private var outcome: ActionOutcome?
     /// Actions whose receipt an earlier process did not live to write, and those whose answer was lost.
     private var openIntents: [OpenIntent] = []
+    /// A full disk is said once, not every tick.
+    private var historyFails = false
 
     /// Takes up where the last recorded tick stopped, or at `state` when it is given.
     package init(parts: PoolParts, state: LastState? = nil, logger: Logger) async {
@@ -172,10 +174,13 @@ package struct PoolTicker: Sendable {
     ) async -> Bool {
         do {
             try await Task { [history = parts.history] in try await write(history) }.value
+            if historyFails { logger.notice("history is written again") }
+            historyFails = false
             return true
         } catch {
             snapshot.counters.historyErrors += 1
-            logger.error("history cannot be written", metadata: ["error": "\(error)"])
+            if !historyFails { logger.error("history cannot be written", metadata: ["error": "\(error)"]) }
+            historyFails = true
             return false
         }
     }

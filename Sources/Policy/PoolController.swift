@@ -43,6 +43,7 @@ package struct PoolController: Sendable {
         var (supply, events) = Supply.sort(
             fleet: fleet, observation: input.observation, settings: settings, memory: &memory, now: input.now)
         events = past + events
+        noteCrashes(supply, events, now: input.now)
         noteResize(fleet, &events, now: input.now)
         learnCapacity(input.observation, supply, now: input.now)
 
@@ -180,6 +181,21 @@ package struct PoolController: Sendable {
     private func demand(_ observation: PoolObservation, _ supply: Supply) -> Demand {
         Demand(
             observation, leaving: Set(supply.draining + supply.stuck), lost: Set(supply.lost), capacity: capacity)
+    }
+
+    /// Replicas that break as they start are no reason to start more at once: growth waits twice as long each time, until
+    /// one boots. A single one that breaks is replaced without delay.
+    private mutating func noteCrashes(_ supply: Supply, _ events: [PoolEvent], now: Timestamp) {
+        if events.contains(where: { if case .booted = $0 { true } else { false } }) { memory.crashes = 0 }
+        let fresh = supply.failed.filter { memory.failed.since($0) == nil }
+        memory.failed.track(supply.failed, now: now)
+        guard let last = fresh.last else { return }
+        memory.crashes = min(memory.crashes + 1, 8)
+        guard memory.crashes > 1 else { return }
+        let wait = min(settings.interval * (1 << (memory.crashes - 2)), Self.longestBackOff)
+        memory.backOff = PoolMemory.BackOff(
+            until: now + wait, failures: memory.crashes,
+            error: .rejected(message: "replicas break before they serve, the latest is \(last)"))
     }
 
     private mutating func noteGap(now: Timestamp) {

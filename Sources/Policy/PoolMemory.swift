@@ -19,6 +19,10 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     package var booting: [Since] = []
     /// Replicas whose health check fails, by identifier.
     package var dead: [Since] = []
+    /// Replicas that the control plane calls broken, by identifier.
+    package var failed: [Since] = []
+    /// Ticks with replicas newly broken since one booted.
+    package var crashes = 0
     /// Since when the group is smaller than the size it works towards, with nothing to show for the difference.
     package var undeliveredSince: Timestamp?
     /// The size that the control plane worked towards at the last tick.

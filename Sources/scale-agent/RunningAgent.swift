@@ -80,7 +80,7 @@ struct RunningAgent: Sendable {
         -> some Service
     {
         let routes = AdminRoutes(
-            board: board, mayReload: listen.isLoopback, wallClock: Surroundings.now, reload: { await reload() })
+            board: board, mayReload: listen.isLoopback, reload: { await reload() })
         let logger = logger
         return Application(
             router: routes.router(),
@@ -117,6 +117,7 @@ struct RunningAgent: Sendable {
             do {
                 try await assembly.history.prune(before: Surroundings.now() - config.retention)
             } catch {
+                guard !Task.isCancelled else { return }
                 logger.error("history cannot be pruned", metadata: ["error": "\(error)"])
             }
         }

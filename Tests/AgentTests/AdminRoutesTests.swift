@@ -30,7 +30,7 @@ import Testing
         mayReload: Bool = true, reload: AdminRoutes.ReloadResult = .reloaded("done")
     ) async throws -> TestResponse {
         let routes = AdminRoutes(
-            board: board ?? self.board(decided: true), mayReload: mayReload, wallClock: { TestPool.start },
+            board: board ?? self.board(decided: true), mayReload: mayReload,
             reload: { reload })
         return try await Application(router: routes.router()).test(.router) { client in
             try await client.execute(uri: uri, method: method, headers: headers) { $0 }

@@ -72,6 +72,37 @@ import Testing
         }
     }
 
+    @Test("replicas that break as they start are started ever more rarely, until one boots")
+    func crashLoop() {
+        var controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings())
+        var broken: [Replica] = []
+        var outcome: ActionOutcome?
+        var orders: [Int] = []
+        for second in stride(from: 0, to: 600, by: 15) {
+            let now = start + .seconds(second)
+            let input = TickInput(
+                now: now, observation: PoolObservation(at: now, engines: []),
+                fleet: FleetState(observedAt: now, replicas: broken), outcome: outcome)
+            outcome = controller.step(input).action.map {
+                orders.append(second)
+                broken.append(Replica(id: ReplicaID(rawValue: "r\(second)"), state: .failed("exit status 1")))
+                return ActionOutcome(id: $0.id, result: .accepted(Receipt()))
+            }
+        }
+        #expect(orders == [0, 15, 45, 90, 165, 300, 555])
+        let now = start + .seconds(600)
+        let fine = Replica(id: ReplicaID(rawValue: "fine"), state: .ready, launchedAt: now - .seconds(30))
+        for (second, condition) in [(0, EngineCondition.starting), (15, .answering)] {
+            let moment = now + .seconds(second)
+            let observation = PoolObservation(at: moment, engines: [engine("fine", condition)])
+            _ = controller.step(
+                TickInput(
+                    now: moment, observation: observation,
+                    fleet: FleetState(observedAt: moment, replicas: broken + [fine])))
+        }
+        #expect(controller.memory.crashes == 0)
+    }
+
     @Test("one engine silent for long is lost; all of them silent are not")
     func lost() {
         var controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings())
