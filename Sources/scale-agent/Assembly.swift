@@ -80,7 +80,8 @@ struct Assembly: Sendable {
         settings.gracefulStop = local.gracefulStop
         settings.usdPerHour = pool.usdPerHour
         return try LocalProcessDriver(
-            settings: settings, stateDirectory: stateDirectory, inheritedEnvironment: environment, now: Surroundings.now
+            settings: settings, stateDirectory: stateDirectory, inheritedEnvironment: environment,
+            onlyLooks: mode != .act, now: Surroundings.now
         )
     }
 

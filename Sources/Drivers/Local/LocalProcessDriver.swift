@@ -19,6 +19,7 @@ package actor LocalProcessDriver: FleetInventory, FleetActuator {
     let settings: LocalPoolSettings
     private let state: String
     private let inheritedEnvironment: [String: String]
+    private let onlyLooks: Bool
     private let marks: StopMarks
     private let scanner: ProcessScanner
     private let clock: any Clock<Duration>
@@ -40,22 +41,30 @@ package actor LocalProcessDriver: FleetInventory, FleetActuator {
     ///   - stateDirectory: the agent's, created when absent. Its path with links resolved tells this agent's replicas
     ///     from those of another one; an agent that comes back under another path does not find its replicas.
     ///   - inheritedEnvironment: what replicas get beside the configured variables, usually the agent's own environment.
+    ///   - onlyLooks: describes, and leaves everything as it is, unfinished stops included.
     ///   - clock: measures grace times.
     ///   - now: the wall clock.
     /// - Throws: `rejected` for unusable settings or an unusable state directory.
     package init(
         settings: LocalPoolSettings, stateDirectory: String, inheritedEnvironment: [String: String],
-        clock: any Clock<Duration> = ContinuousClock(), now: @escaping @Sendable () -> Timestamp
+        onlyLooks: Bool = false, clock: any Clock<Duration> = ContinuousClock(),
+        now: @escaping @Sendable () -> Timestamp
     ) throws(DriverError) {
         let problems = settings.problems
         guard problems.isEmpty else { throw .rejected(message: problems.joined(separator: "; ")) }
-        try? FileManager.default.createDirectory(atPath: stateDirectory, withIntermediateDirectories: true)
-        guard let resolved = realpath(stateDirectory, nil) else {
+        if !onlyLooks {
+            try? FileManager.default.createDirectory(atPath: stateDirectory, withIntermediateDirectories: true)
+        }
+        if let resolved = realpath(stateDirectory, nil) {
+            defer { free(resolved) }
+            state = String(cString: resolved)
+        } else if onlyLooks {
+            state = stateDirectory
+        } else {
             throw .rejected(message: "state directory \(stateDirectory): \(String(cString: strerror(errno)))")
         }
-        defer { free(resolved) }
         self.settings = settings
-        state = String(cString: resolved)
+        self.onlyLooks = onlyLooks
         marks = StopMarks(stateDirectory: state, pool: settings.pool)
         scanner = ProcessScanner(state: state, pool: settings.pool, clock: clock)
         self.inheritedEnvironment = inheritedEnvironment
@@ -87,6 +96,7 @@ package actor LocalProcessDriver: FleetInventory, FleetActuator {
     ///   `unreachable` when slots will be free once replicas there have stopped, or the host is short of something for
     ///   now; `rejected` when the command cannot be run. The last three leave started what could be started.
     package func submit(_ action: ScalingAction, id: ActionID) async throws(DriverError) -> Receipt {
+        guard !onlyLooks else { throw .rejected(message: "this driver only looks") }
         try await scanIfDue()
         let now = now()
         refresh(at: now)
@@ -206,7 +216,7 @@ extension LocalProcessDriver {
 
     /// Sees to it that nothing of this replica lives longer than `grace`; an earlier deadline stays.
     private func schedule(_ id: ReplicaID, after grace: Duration) {
-        guard deadlines[id] == nil else { return }
+        guard !onlyLooks, deadlines[id] == nil else { return }
         deadlines[id] = Task { [weak self, clock] in
             guard (try? await clock.sleep(for: grace)) != nil else { return }
             await self?.enforceDeadline(of: id)
@@ -225,7 +235,7 @@ extension LocalProcessDriver {
     private func forget(_ id: ReplicaID) {
         replicas[id] = nil
         deadlines.removeValue(forKey: id)?.cancel()
-        marks.remove(id)
+        if !onlyLooks { marks.remove(id) }
         finished.append(id)
         if finished.count > Self.finishedLimit { finished.removeFirst() }
     }
@@ -257,7 +267,7 @@ extension LocalProcessDriver {
         do throws(DriverError) {
             let found = try await scanner.scan(skipping: sessionsOfRunning)
             adopt(found, at: now())
-            if isFirst { marks.keepOnly(replicas.keys) }
+            if isFirst, !onlyLooks { marks.keepOnly(replicas.keys) }
         } catch {
             if isFirst { throw error }
         }

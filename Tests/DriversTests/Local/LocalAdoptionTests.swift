@@ -57,6 +57,29 @@ struct LocalAdoptionTests {
         }
     }
 
+    @Test func `a driver that only looks changes nothing, overdue stops and missing folders included`() async throws {
+        try await LocalHost.with { host in
+            let settings = host.settings(
+                "trap '' TERM; echo up; while :; do sleep 0.1; done", gracefulStop: .seconds(3600))
+            let first = try host.driver(settings)
+            try await first.grow(to: 1)
+            #expect(await eventually { host.log("p-0.log") == "up\n" })
+            try await first.remove(try await first.describe().replicas.map(\.id))
+            host.advance(by: .seconds(7200))
+
+            let looking = try host.driver(settings, onlyLooks: true)
+            #expect(try await looking.states() == [.terminating])
+            await #expect(throws: DriverError.rejected(message: "this driver only looks")) {
+                try await looking.grow(to: 2)
+            }
+            #expect(!host.marked().isEmpty)
+            let elsewhere = try LocalProcessDriver(
+                settings: settings, stateDirectory: "/nonexistent/state", inheritedEnvironment: [:], onlyLooks: true,
+                now: { Timestamp(millisecondsSince1970: 0) })
+            #expect(try await elsewhere.describe().replicas.isEmpty)
+        }
+    }
+
     @Test(arguments: ["sleep 300 & echo up; exit 4", "setsid sleep 300 & sleep 300 & echo up; exit 4"])
     func `children of a crashed replica hold its slot until they are swept`(script: String) async throws {
         try await LocalHost.with { host in

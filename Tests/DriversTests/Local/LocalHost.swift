@@ -53,12 +53,13 @@ final class LocalHost: Sendable {
     }
 
     func driver(
-        _ settings: LocalPoolSettings, state: String? = nil, environment: [String: String] = [:]
+        _ settings: LocalPoolSettings, state: String? = nil, environment: [String: String] = [:],
+        onlyLooks: Bool = false
     ) throws -> LocalProcessDriver {
         let inherited = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
         return try LocalProcessDriver(
             settings: settings, stateDirectory: state ?? self.state, inheritedEnvironment: inherited,
-            now: { self.moment.withLock { $0 } })
+            onlyLooks: onlyLooks, now: { self.moment.withLock { $0 } })
     }
 
     func advance(by span: Duration) { moment.withLock { $0 = $0 + span } }
