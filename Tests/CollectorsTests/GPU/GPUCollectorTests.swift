@@ -1,5 +1,6 @@
 import Fleet
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Collectors
@@ -202,12 +203,7 @@ private struct FakeTool {
     func lastProcessEnds() async throws -> Bool {
         let data = try #require(FileManager.default.contents(atPath: folder + "/pid"))
         let pid = try #require(String(decoding: data, as: UTF8.self).split(separator: "\n").first)
-        let end = ContinuousClock.now + .seconds(10)
-        while ContinuousClock.now < end {
-            if !FileManager.default.fileExists(atPath: "/proc/\(pid)") { return true }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        return false
+        return await eventually { !FileManager.default.fileExists(atPath: "/proc/\(pid)") }
     }
 
     func remove() { try? FileManager.default.removeItem(atPath: folder) }
