@@ -240,7 +240,7 @@ def test_decide_writes_nothing(world, proxy, group, start_agent, cloud):
     world.configure()
     result = scale_agent("decide", "--config", start_agent.config, environment=cloud.environment)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "chat: 1 replicas, target 3" in result.stdout and "observed_demand" in result.stdout
+    assert "chat: 1 replica, target 3" in result.stdout and "observed_demand" in result.stdout
     assert {call.action for call in proxy.calls} == {"DescribeAutoScalingGroups"}
     assert group.desired == 1
 
