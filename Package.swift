@@ -43,9 +43,10 @@ let package = Package(
     targets: [
         core("Fleet"),
         core("Exposition"),
-        core("Policy", ["Fleet"]),
-        core("Simulator", ["Fleet"]),
-        core("Exporters", ["Fleet", "Policy", "Exposition"]),
+        core("Forecast", ["Fleet"]),
+        core("Policy", ["Fleet", "Forecast"]),
+        core("Simulator", ["Fleet", "Forecast", "Policy"]),
+        core("Exporters", ["Fleet", "Forecast", "Policy", "Exposition"]),
 
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -100,6 +101,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Fleet"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("FleetTests", ["Fleet"]),
         tests("ExpositionTests", ["Exposition"]),
+        tests("ForecastTests", ["Fleet", "Forecast"]),
         tests("PolicyTests", ["Fleet", "Policy"]),
         tests("SimulatorTests", ["Fleet", "Simulator"]),
         tests("ExportersTests", ["Fleet", "Policy", "Exporters", "Exposition"]),
