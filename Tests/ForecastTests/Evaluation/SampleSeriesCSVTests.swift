@@ -1,0 +1,43 @@
+import Fleet
+import Forecast
+import Testing
+
+@Suite struct SampleSeriesCSVTests {
+    @Test(
+        "columns are found by name, rows may be missing",
+        arguments: [
+            ("t_s,tokens,requests\n30,9,1\n45,9,\n60,9,3\n", String?.none, [1, nil, 3]),
+            ("t_s,tokens,requests\r\n30,7,1\r\n\r\n45,,2.5\r\n60,9,3", "tokens", [7, nil, 9]),
+            ("t_s,value\n30,1\n45,nan\n60,3\n", nil, [1, nil, 3]),
+            ("30,1\n45,2e1\n75,3\n", nil, [1, 20, nil, 3]),
+        ])
+    func reads(csv: String, column: String?, values: [Double?]) throws {
+        let series = try SampleSeries(csv: Array(csv.utf8), column: column)
+        #expect(series.values == values)
+        #expect(series.start == Timestamp(millisecondsSince1970: 30_000) && series.step == .seconds(15))
+    }
+
+    @Test(
+        "what is wrong is told with its line",
+        arguments: [
+            ("", nil, 1, "expected two rows or more, found 0"),
+            ("t_s,n\n0,1\n", nil, 3, "expected two rows or more, found 1"),
+            ("arrival_s,n\n", nil, 1, "first column to be t_s"),
+            ("t_s,a,b\n", "c", 1, "expected a column c, found a, b"),
+            ("t_s\n0\n", nil, 1, "expected a column of values, found none"),
+            ("0,1\n15,1\n", "b", 1, "expected a header"),
+            ("t_s,a\n0,1\nx,1\n", nil, 3, "expected seconds, found \"x\""),
+            ("0,1\n15,x\n", nil, 2, "found \"x\""), ("0,1\n15,-1\n", nil, 2, "found \"-1\""),
+            ("0,1\n15,inf\n", nil, 2, "found \"inf\""), ("0,1\n15\n", nil, 2, "expected 2 columns or more, found 1"),
+            ("0,1\n15,1\n40,1\n", nil, 3, "expected 30.0 s after the first row"),
+            ("0,1\n15,1\n15,1\n", nil, 3, "expected 30.0 s after the first row"),
+            ("0,1\n0,1\n", nil, 2, "expected a later moment"), ("0,1\n1e6,1\n", nil, 2, "by at most a day"),
+            ("0,1\n1,1\n1e12,1\n", nil, 3, "cut the series"),
+        ] as [(String, String?, Int, String)])
+    func refuses(csv: String, column: String?, line: Int, finding: String) throws {
+        let error = try #require(throws: SeriesError.self) {
+            try SampleSeries(csv: Array(csv.utf8), column: column)
+        }
+        #expect(error.line == line && error.message.contains(finding), "\(error)")
+    }
+}
