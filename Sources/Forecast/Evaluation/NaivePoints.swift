@@ -14,7 +14,7 @@ package struct LastValue: PointForecaster {
 }
 
 /// Says that each sample comes again one season later. Missing samples are drawn straight between their neighbours.
-package struct SeasonalNaive: PointForecaster {
+package struct LastSeason: PointForecaster {
     private let step: Duration
     private let period: Int
     /// The samples of the latest season in a ring that grows to its length.

@@ -33,8 +33,8 @@ package struct RollingOrigin: Sendable {
     /// The mean absolute error of the daily seasonal naive within the learning: the unit of MASE. `nil` where learning
     /// has no two days.
     package let seasonalError: Double?
-    /// Of each horizon, the largest one-minute mean from a slot on back; `nil` where too little is known.
-    private let largest: [[Double?]]
+    /// Of each horizon, by slot, the largest one-minute mean of as many slots up to it; `nil` where too little is known.
+    package let largest: [[Double?]]
 
     package init(_ series: SampleSeries, settings: Settings = Settings()) throws(SeriesTooShort) {
         (self.series, self.settings) = (series, settings)
@@ -57,7 +57,7 @@ package struct RollingOrigin: Sendable {
             throw SeriesTooShort(
                 length: step * count, needed: step * (start + fiveMinutes + furthest + 1), testDays: settings.testDays)
         }
-        seasonalError = Accuracy.seasonalNaive(Array(series.filled().prefix(start)), season: day)
+        seasonalError = Accuracy.seasonalNaive(Array(series.interpolated().prefix(start)), season: day)
         largest = slots.map { slots in
             var (minute, window) = (MinuteMean(step: step), WindowMaximum(slots: slots))
             return series.values.map { window.observe(minute.observe($0)) }
@@ -70,16 +70,23 @@ package struct RollingOrigin: Sendable {
     /// What a forecaster said, at each horizon and there at each origin; `nil` where it said nothing.
     package typealias Trial = [[DemandForecast?]]
 
+    /// What is for learning only.
+    package var training: SampleSeries {
+        SampleSeries(start: series.start, step: series.step, values: Array(series.values[..<test.lowerBound]))
+    }
+
     /// Feeds the series to a forecaster up to the last origin.
     ///
-    /// - Parameter progress: called now and then with the share that is done.
+    /// - Parameters:
+    ///   - hasLearned: whether it has seen `training` already.
+    ///   - progress: called now and then with the share that is done.
     package func trial(
-        of model: some ForecastModel, progress: (Double) -> Void = { _ in }
+        of model: some ForecastModel, hasLearned: Bool = false, progress: (Double) -> Void = { _ in }
     ) -> Trial {
         var model = model
         var said = Trial(repeating: [], count: slots.count)
-        for (slot, value) in series.values[..<test.upperBound].enumerated() {
-            model.observe(value, at: series.time(of: slot))
+        for slot in (hasLearned ? test.lowerBound : 0)..<test.upperBound {
+            model.observe(series.values[slot], at: series.time(of: slot))
             if said[0].count < origins.count, slot == origins[said[0].count] {
                 for (index, slots) in slots.enumerated() {
                     said[index].append(model.forecast(over: series.step * slots))
@@ -162,7 +169,7 @@ package struct SeriesTooShort: Error, Hashable, CustomStringConvertible {
 extension SampleSeries {
     /// The values with missing ones on a straight line between their neighbours, at the ends as the next one there is;
     /// zeros where there is none at all.
-    func filled() -> [Double] {
+    func interpolated() -> [Double] {
         var filled = values.map { $0 ?? .nan }
         let known = filled.indices.filter { !filled[$0].isNaN }
         guard let first = known.first, let last = known.last else { return filled.map { _ in 0 } }

@@ -65,7 +65,7 @@ import Testing
         let levels = settings.levels
         let seasonal = rolling.trial(
             of: TrackedForecast(
-                SeasonalNaive(step: series.step), step: series.step, horizons: rolling.leads, levels: levels))
+                LastSeason(step: series.step), step: series.step, horizons: rolling.leads, levels: levels))
         for (trial, expected) in [(naive, expected.naive), (seasonal, expected.seasonal)] {
             let score = rolling.score(trial, against: naive)
             expect(

@@ -7,7 +7,7 @@ import Testing
 
     @Test("the season comes again, also over a gap")
     func seasonal() {
-        var naive = SeasonalNaive(step: .seconds(900), season: .seconds(3600))
+        var naive = LastSeason(step: .seconds(900), season: .seconds(3600))
         #expect(naive.point(after: .seconds(900)) == nil)
         for value in [1, 2, nil, 8, 5] as [Double?] { naive.observe(value, at: start) }
         // The season is 2, 5, 8, 5 now: the gap is filled half way.
