@@ -1,0 +1,22 @@
+/// Why no model could be fitted to a series.
+package enum FitError: Error, Hashable, Sendable {
+    /// Fewer slots between the first and the last sample than the model needs for its start and one forecast.
+    case tooShort(found: Int, needed: Int)
+    /// A multiplicative season needs samples greater than 0; this one, counted from the first sample as 0, is not.
+    case notPositive(slot: Int)
+    /// A season is not a whole number of slots, at least 2, or the longer of two is no longer than the shorter.
+    case unsuitableSeason
+}
+
+extension FitError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .tooShort(let found, let needed):
+            "the series is too short: \(needed) slots from its first to its last sample are needed, there are \(found)"
+        case .notPositive(let slot):
+            "a multiplicative season needs samples greater than 0; the one \(slot) slots after the first is not"
+        case .unsuitableSeason:
+            "a season must be a whole number of slots, at least 2, and a second season longer than the first"
+        }
+    }
+}
