@@ -32,7 +32,7 @@ struct PosixTimeRule: Hashable, Sendable {
         case weekday(Int, week: Int, month: Int)
     }
 
-    /// The year after the last one for which `changes` is tabulated.
+    /// What `tabulated` covers.
     static let tabulatedYears = 1970...2100
 
     /// Whether two offsets take turns.
@@ -41,7 +41,7 @@ struct PosixTimeRule: Hashable, Sendable {
     /// Every change in the tabulated years, ascending.
     var tabulated: [TZif.Change] { changes(in: Self.tabulatedYears) }
 
-    /// Seconds ahead of UTC, for moments after the tabulated years.
+    /// Seconds ahead of UTC, computed anew each time.
     func offset(atSecond second: Int) -> Int {
         let year = CivilDate(daysSince1970: second.floorDivided(by: 86_400).quotient).components.year
         return changes(in: year - 1...year + 1).last { $0.at <= second }?.offset ?? standard

@@ -68,6 +68,8 @@ struct TZif {
             if time <= 0 { first = offset } else { changes.append(Change(at: time, offset: offset)) }
         }
         if hasSecondBlock { rule = try Self.footer(&file) }
+        // Without any change the rule holds from the start.
+        if times.isEmpty, let rule { first = rule.offset(atSecond: 0) }
     }
 
     /// A rule between two line breaks; nothing between them means that there is none.
