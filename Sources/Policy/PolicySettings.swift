@@ -1,3 +1,5 @@
+package import Forecast
+
 /// How a pool is sized. Every field has the default that a careful operator would choose.
 package struct PolicySettings: Hashable, Sendable, Codable {
     /// Time between two decisions.
@@ -26,6 +28,7 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package var deadAfter: Duration = .seconds(60)
     /// A replica that is silent for this long, while most others answer, no longer counts as supply.
     package var lostAfter: Duration = .seconds(300)
+    package var forecast = ForecastSettings()
 
     package init() {}
 
@@ -74,4 +77,12 @@ package enum Headroom: Hashable, Sendable, Codable {
     case replicas(Int)
     /// A share of the demand, such as 0.2 for a fifth more.
     case ratio(Double)
+}
+
+extension KeyedDecodingContainer {
+    /// Settings that were stored without these have the defaults: the decoder that the compiler writes for
+    /// `PolicySettings` calls this in place of the method of the library.
+    fileprivate func decode(_ type: ForecastSettings.Type, forKey key: Key) throws -> ForecastSettings {
+        try decodeIfPresent(type, forKey: key) ?? ForecastSettings()
+    }
 }
