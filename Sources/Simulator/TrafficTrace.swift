@@ -110,3 +110,21 @@ extension TrafficTrace {
         self.init(startSecond: first, resolution: .milliseconds(Int64((step * 1000).rounded())), bins: read)
     }
 }
+
+/// What of a trace counts as work.
+package enum WorkUnit: String, Hashable, Sendable, CaseIterable {
+    case requests
+    case promptTokens
+    case outputTokens
+}
+
+extension TrafficTrace {
+    /// The work of each bin; `nil` where the trace does not tell it for every one.
+    package func work(_ unit: WorkUnit) -> [Double]? {
+        switch unit {
+        case .requests: bins.map(\.requests)
+        case .promptTokens: bins.allSatisfy { $0.promptTokens != nil } ? bins.compactMap(\.promptTokens) : nil
+        case .outputTokens: bins.allSatisfy { $0.outputTokens != nil } ? bins.compactMap(\.outputTokens) : nil
+        }
+    }
+}
