@@ -1,5 +1,6 @@
 import Fleet
 import Fleet
+import Forecast
 import Policy
 
 extension AgentConfig {
@@ -69,6 +70,7 @@ extension PoolConfig {
         text.line("max", "\(settings.maximum)")
         text.line("interval", settings.interval)
         text.group("policy") { settings.writePolicy(to: &$0) }
+        text.group("forecast") { settings.forecast.write(to: &$0) }
         text.group("boot") { text in
             text.line("expected", settings.boot.expected)
             text.line("deadline", settings.boot.deadline)
@@ -138,6 +140,39 @@ extension PolicySettings {
     private func write(_ step: StepLimit, to text: inout SettingsText) {
         text.line("step", "\(step.replicas)")
         text.line("per", step.per)
+    }
+}
+
+extension ForecastSettings {
+    fileprivate func write(to text: inout SettingsText) {
+        text.line("zone", quoted(calendar.clock.name))
+        if calendar.holidays.isEmpty {
+            text.line("# holidays", "none")
+        } else {
+            text.group("holidays") { text in
+                for holiday in calendar.holidays {
+                    text.item { text in
+                        text.line("date", "\(holiday.date)")
+                        text.line("like", holiday.like.map { "\($0)" }, otherwise: "no other day")
+                    }
+                }
+            }
+        }
+        if calendar.events.isEmpty {
+            text.line("# events", "none")
+        } else {
+            text.group("events") { text in
+                for event in calendar.events {
+                    text.item { text in
+                        text.line("from", MomentText.format(event.from))
+                        text.line("to", MomentText.format(event.to))
+                        text.line("multiplier", NumberText.format(event.multiplier))
+                    }
+                }
+            }
+        }
+        text.line("quiet_until", calendar.quietUntil.map(MomentText.format), otherwise: "not quiet")
+        text.line("quantile", NumberText.format(quantile))
     }
 }
 

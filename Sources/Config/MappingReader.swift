@@ -77,9 +77,14 @@ final class MappingReader {
     }
 
     /// The mappings in the list below a key.
-    func mappings(_ key: String) -> [MappingReader] {
-        (elements(key) ?? []).enumerated().map {
-            MappingReader($1, path: "\(path(key))[\($0)]", position: position, log: log)
+    ///
+    /// - Parameter shorthand: a key; an element that is no mapping is short for one with that key alone.
+    func mappings(_ key: String, shorthand: String? = nil) -> [MappingReader] {
+        (elements(key) ?? []).enumerated().map { index, element in
+            var node = element
+            if let shorthand, case .scalar = element { node = .mapping(.init([(.scalar(.init(shorthand)), element)])) }
+            return MappingReader(
+                node, path: "\(path(key))[\(index)]", position: element.position ?? position, log: log)
         }
     }
 

@@ -1,4 +1,5 @@
 import Fleet
+import Forecast
 import Policy
 
 extension PoolConfig {
@@ -13,6 +14,8 @@ extension PoolConfig {
         }
         let engine = EngineConfig.read(pool.mapping("engine"), driver: driver, hasDriver: hasDriver, secrets)
         var settings = PolicySettings.read(pool)
+        settings.forecast = ForecastSettings.read(
+            pool.mapping("forecast"), ZoneFiles(environment: secrets.environment, readFile: secrets.readFile))
         readBounds(pool, &settings, engine, driver, hasDriver: hasDriver)
         let price = pool.read("usd_per_hour", .number(0...100_000, example: "3.90"))
         pool.finish()

@@ -8,6 +8,10 @@ func parse(_ yaml: String, file: String = example) throws(ConfigProblems) -> Age
         switch path {
         case "/run/key": Array("hunter3\n".utf8)
         case "/etc/agent/key": Array("hunter4".utf8)
+        case "/usr/share/zoneinfo/zone.tab": Array(zoneTable.utf8)
+        case "/usr/share/zoneinfo/Europe/Berlin": zoneFile(rule: "CET-1CEST,M3.5.0,M10.5.0/3")
+        case "/usr/share/zoneinfo/America/New_York": zoneFile(rule: "EST5EDT,M3.2.0,M11.1.0")
+        case "/usr/share/zoneinfo/Europe/Damaged": zoneFile(rule: "EST5EDT")
         case "/run/binary": [0xFF, 0xFE]
         default: throw UnreadableFile(reason: "there is no such file")
         }
@@ -34,4 +38,15 @@ func problems(bytes: [UInt8]) -> [String] {
 func pool(_ lines: String, engine: String = "endpoints: [\"http://a:1\"]") -> String {
     let indented = lines.split(separator: "\n").map { "    \($0)\n" }.joined()
     return "pools:\n  - name: chat\n\(indented)    engine: {\(engine)}\n"
+}
+
+private let zoneTable =
+    "# country\tplace\tzone\nDE\t+5230+01322\tEurope/Berlin\tmost\nUS\t+404251-0740023\tAmerica/New_York\n"
+
+/// A zone without changes of its own: two blocks of one kind of local time, and a rule.
+private func zoneFile(rule: String) -> [UInt8] {
+    let counts: [UInt8] = [0, 0, 0, 0, 1, 4].flatMap { [0, 0, 0, $0] }
+    let block =
+        Array("TZif2".utf8) + [UInt8](repeating: 0, count: 15) + counts + [0, 0, 0, 0, 0, 0] + Array("LMT\0".utf8)
+    return block + block + Array("\n\(rule)\n".utf8)
 }

@@ -9,7 +9,7 @@ import Testing
     static func keys() throws -> Set<String> {
         let log = ProblemLog(file: example)
         for driver in ["aws_asg", "local"] {
-            let yaml = "pools: [{driver: {kind: \(driver)}}]"
+            let yaml = "pools: [{driver: {kind: \(driver)}, forecast: {holidays: [2026-12-25], events: [{}]}}]"
             let root = try #require(YAMLDocument.root(of: Array(yaml.utf8), log: log))
             let secrets = SecretText(environment: [:], folder: "") { _ throws(UnreadableFile) in [] }
             _ = AgentConfig.read(MappingReader(root, path: "", position: nil, log: log), secrets)
