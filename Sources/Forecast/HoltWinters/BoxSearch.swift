@@ -1,5 +1,8 @@
 /// Searches the unit box for the least value of a function that may have several valleys: a coarse grid first, then the
-/// simplex method of Nelder and Mead (1965) from the best places of the grid, held inside the box.
+/// simplex method of Nelder and Mead (1965) from the best places of the grid.
+///
+/// The simplex moves freely: each of its coordinates is folded back into 0 to 1 and eased, x = t^2 (3 - 2 t). So no
+/// side of the box is an edge to get pressed flat against, and the small rates that matter next to 0 get room.
 struct BoxSearch {
     struct Place {
         var point: [Double]
@@ -9,7 +12,7 @@ struct BoxSearch {
     /// The function: a point, and a limit above which it need not say more than infinity.
     typealias Function = (_ point: [Double], _ limit: Double) -> Double
 
-    /// For each dimension the places of the grid, 0 to 1.
+    /// For each dimension the places of the grid, 0 to 1, before they are eased.
     let grid: [[Double]]
     /// How often the function may be evaluated, about; the grid is always finished.
     let evaluations: Int
@@ -41,7 +44,7 @@ struct BoxSearch {
         var found = places[0]
         for place in places.prefix(starts) where place.value.isFinite {
             var arrived = descend(from: place, edge: 0.15, function)
-            // A simplex that was pressed flat against a side of the box can stop early; a fresh one shows it.
+            // A simplex that has become flat can stop early; a fresh one shows it.
             while spent < evaluations {
                 let again = descend(from: arrived, edge: 0.05, function)
                 let gain = arrived.value - again.value
@@ -51,12 +54,18 @@ struct BoxSearch {
             if arrived.value < found.value { found = arrived }
             if spent >= evaluations { break }
         }
+        found.point = found.point.map(Self.eased)
         return found
+    }
+
+    private static func eased(_ coordinate: Double) -> Double {
+        let remainder = abs(coordinate.remainder(dividingBy: 2))
+        return remainder * remainder * (3 - 2 * remainder)
     }
 
     private mutating func evaluate(_ function: Function, _ point: [Double], _ limit: Double) -> Double {
         spent += 1
-        let value = function(point, limit)
+        let value = function(point.map(Self.eased), limit)
         return value.isNaN ? .infinity : value
     }
 
@@ -78,7 +87,7 @@ struct BoxSearch {
             }
             // All that is asked of a point not better than the worst is that it is not.
             func along(_ distance: Double) -> Place {
-                let point = zip(centre, worst.point).map { min(1, max(0, $0 + distance * ($0 - $1))) }
+                let point = zip(centre, worst.point).map { $0 + distance * ($0 - $1) }
                 return Place(point: point, value: evaluate(function, point, worst.value))
             }
             let reflected = along(1)

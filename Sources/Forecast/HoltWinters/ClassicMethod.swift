@@ -88,7 +88,7 @@ extension SeasonalNaive: StepForecaster {
 }
 
 /// A model that counts in samples, asked in spans of time. Every slot must be handed to it, with `nil` where there is
-/// no sample; a lead is taken to the nearest whole number of slots, at least one.
+/// no sample.
 struct SteppedForecaster<Model: StepForecaster>: PointForecaster {
     var model: Model
     let step: Duration
@@ -96,9 +96,7 @@ struct SteppedForecaster<Model: StepForecaster>: PointForecaster {
     mutating func observe(_ sample: Double?, at now: Timestamp) { model.observe(sample) }
 
     func point(after lead: Duration) -> Double? {
-        let step = step.wholeMilliseconds
-        let value = model.value(steps: max(1, Int((lead.wholeMilliseconds + step / 2) / step)))
-        return value.flatMap { $0.isFinite ? $0 : nil }
+        model.value(steps: lead.slots(of: step)).flatMap { $0.isFinite ? $0 : nil }
     }
 }
 

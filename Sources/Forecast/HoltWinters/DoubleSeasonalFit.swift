@@ -24,13 +24,14 @@ extension DoubleSeasonal {
         var pass = DoubleSeasonalPass(over: values, from: start)
         let limit = passes ?? max(100, min(1000, 32_000_000 / values.count))
         var search = BoxSearch(
-            grid: [[0.02, 0.2, 0.7], [0, 0.02], [0.01, 0.2], [0.01, 0.2]], evaluations: limit)
+            grid: [[0.1, 0.3, 0.65], [0.05, 0.2], [0.1, 0.3], [0.1, 0.3]], evaluations: limit)
         search.tolerance = 1e-6
         var spent = 0
         let best = search.minimum { point, _ in
             spent += 1
             return pass.errors(Smoothing(point)).best(correctsErrors).sum
         }
+        guard best.value.isFinite else { throw .notFinite }
         var smoothing = Smoothing(best.point)
         smoothing.phi = pass.errors(smoothing).best(correctsErrors).phi
         return Fit(
@@ -55,7 +56,7 @@ extension DoubleSeasonal.Start {
         let used = 2 * longSeason
         guard values.count >= used else { throw .tooShort(found: values.count, needed: used) }
         if let slot = values.firstIndex(where: { !($0 > 0) }) { throw .notPositive(slot: slot) }
-        let profile = { SeasonalProfile(of: values[..<(2 * $0)], length: $0, multiplicative: true).factors }
+        let profile = { ClassicalDecomposition(of: values[..<(2 * $0)], length: $0, multiplicative: true).factors }
         let (short, both) = (profile(shortSeason), profile(longSeason))
         let mean = { (range: Range<Int>) in values[range].reduce(0, +) / Double(range.count) }
         let trend = (mean(longSeason..<used) - mean(0..<longSeason)) / Double(longSeason)

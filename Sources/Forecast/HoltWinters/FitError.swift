@@ -6,6 +6,8 @@ package enum FitError: Error, Hashable, Sendable {
     case notPositive(slot: Int)
     /// A season is not a whole number of slots, at least 2, or the longer of two is no longer than the shorter.
     case unsuitableSeason
+    /// The samples are so large that the squares of the errors are no numbers.
+    case notFinite
 }
 
 extension FitError: CustomStringConvertible {
@@ -17,6 +19,8 @@ extension FitError: CustomStringConvertible {
             "a multiplicative season needs samples greater than 0; the one \(slot) slots after the first is not"
         case .unsuitableSeason:
             "a season must be a whole number of slots, at least 2, and a second season longer than the first"
+        case .notFinite:
+            "the squared errors are too large to be computed, whatever the smoothing"
         }
     }
 }

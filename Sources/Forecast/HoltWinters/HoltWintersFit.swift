@@ -34,7 +34,7 @@ extension HoltWinters {
     ///   - values: without gaps; greater than 0 for a multiplicative season.
     ///   - start: by default those of R's `HoltWinters`, which take the first two seasons.
     ///   - passes: the most passes over the samples, about. By default 1,000, and in long series as many as make
-    ///     10 million samples, but no fewer than 120.
+    ///     10 million samples, but no fewer than 15 times the square of how many parameters are learned.
     package static func fit(
         _ structure: Structure, to values: [Double], from start: Start? = nil, passes: Int? = nil
     ) throws(FitError) -> Fit {
@@ -45,13 +45,16 @@ extension HoltWinters {
         let start = if let start { start } else { try Start.heuristic(for: structure, values) }
         var pass = HoltWintersPass(
             over: values, from: start, form: structure.form, seasonality: structure.seasonality)
-        let limit = passes ?? max(120, min(1000, 10_000_000 / max(1, values.count)))
-        var search = BoxSearch(grid: structure.grid, evaluations: limit)
+        precondition(start.season.count == structure.seasonLength, "the start's season has the structure's length")
+        let grid = structure.grid
+        let limit = passes ?? max(15 * grid.count * grid.count, min(1000, 10_000_000 / max(1, values.count)))
+        var search = BoxSearch(grid: grid, evaluations: limit)
         var spent = 0
         let best = search.minimum { point, limit in
             spent += 1
             return pass.squaredError(structure.smoothing(at: point), limit: limit)
         }
+        guard best.value.isFinite else { throw .notFinite }
         let model = HoltWinters(
             form: structure.form, seasonality: structure.seasonality, smoothing: structure.smoothing(at: best.point),
             level: start.level, trend: start.trend, season: start.season)
@@ -62,10 +65,10 @@ extension HoltWinters {
 extension HoltWinters.Structure {
     /// Where the search looks first, for each parameter that is to be learned.
     fileprivate var grid: [[Double]] {
-        var grid = [[0.05, 0.3, 0.7, 0.98]]
-        if trend != .none { grid.append([0.01, 0.2, 0.8]) }
-        if seasonLength > 1 { grid.append([0.05, 0.4, 0.9]) }
-        if trend == .damped { grid.append([0.2, 0.9]) }
+        var grid = [[0.15, 0.4, 0.65, 0.9]]
+        if trend != .none { grid.append([0.1, 0.3, 0.7]) }
+        if seasonLength > 1 { grid.append([0.15, 0.4, 0.8]) }
+        if trend == .damped { grid.append([0.3, 0.8]) }
         return grid
     }
 

@@ -29,7 +29,8 @@ extension HoltWinters.Start {
                 ? Self(level: values[0], first: 1) : Self(level: values[1], trend: values[1] - values[0], first: 2)
         }
         let multiplicative = structure.seasonality == .multiplicative
-        let profile = SeasonalProfile(of: values[..<(2 * length)], length: length, multiplicative: multiplicative)
+        let profile = ClassicalDecomposition(
+            of: values[..<(2 * length)], length: length, multiplicative: multiplicative)
         let mean = profile.factors.reduce(0, +) / Double(length)
         let line = StraightLine(through: profile.movingMean)
         return Self(
@@ -39,7 +40,7 @@ extension HoltWinters.Start {
 }
 
 /// The classical decomposition of two periods: how each slot differs from the centred mean of one period about it.
-struct SeasonalProfile {
+struct ClassicalDecomposition {
     /// Centred means over one period; the first and the last half period have none. An even period counts its two
     /// outermost samples half.
     let movingMean: [Double]

@@ -72,10 +72,28 @@ import Testing
             (.multiplicative, [1, 2, 3, 0, 1, 2, 3, 4, 5], .notPositive(slot: 3)),
             (.double, [1, 2, 3, 4, 5, 6, 7, 8], .tooShort(found: 8, needed: 56)),
             (.simple, [], .tooShort(found: 0, needed: 2)),
+            (.holt, [1e200, 2e200, -1e200, 1e200], .notFinite),
         ] as [(ClassicMethod, [Double?], FitError)])
     func errors(method: ClassicMethod, values: [Double?], expected: FitError) {
         let series = SampleSeries(start: epoch, step: .seconds(21_600), values: values)
         #expect(throws: expected) { try method.fitted(to: series) }
+    }
+
+    @Test("twice the samples: the same smoothing, four times the squared error")
+    func scaling() throws {
+        let golden = try GoldenSeries.read("opt_jj.json")
+        let structure = HoltWinters.Structure(trend: .damped, seasonality: .multiplicative, seasonLength: golden.m)
+        let plain = try HoltWinters.fit(structure, to: golden.y)
+        let scaled = try HoltWinters.fit(structure, to: golden.y.map { 2 * $0 })
+        #expect(scaled.model.smoothing == plain.model.smoothing)
+        #expect(scaled.squaredError == 4 * plain.squaredError)
+    }
+
+    @Test("a series that never changes is fitted without error", arguments: [0, 7.5])
+    func constant(value: Double) throws {
+        let fit = try HoltWinters.fit(
+            HoltWinters.Structure(trend: .damped, seasonLength: 4), to: Array(repeating: value, count: 20))
+        #expect(fit.squaredError == 0 && fit.model.point(steps: 3) == value)
     }
 
     @Test("a season that is no whole number of slots is an error", arguments: [7.0, 86_400, 43_201])
