@@ -102,6 +102,15 @@ import Testing
         #expect(throws: FitError.unsuitableSeason) { try ClassicMethod.additive.fitted(to: series) }
     }
 
+    @Test("gaps are filled in a straight line for the fit, and time passes after the last sample")
+    func gaps() throws {
+        let values = (0..<30).map { slot in [0, 5, 11, 12, 13, 28, 29].contains(slot) ? nil : 3 + 2 * Double(slot) }
+        let series = SampleSeries(start: epoch, step: .seconds(15), values: values)
+        let forecaster = try ClassicMethod.holt.fitted(to: series)
+        let found = try #require(forecaster.point(after: .seconds(30)))
+        #expect(abs(found - (3 + 2 * 31)) < 1e-9)
+    }
+
     @Test("every method learns a day that repeats, over gaps", arguments: ClassicMethod.allCases)
     func learns(method: ClassicMethod) throws {
         // Six slots a day, growing by 6 a day; one slot is missing here and there, and the last two.

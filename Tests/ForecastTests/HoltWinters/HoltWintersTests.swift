@@ -52,12 +52,25 @@ import Testing
         #expect(abs(moved.point(steps: 9) - 100 - plain.point(steps: 9)) < 1e-9)
     }
 
-    @Test("zeros and a level that falls below 0 leave a multiplicative model in numbers", arguments: models)
-    func stays(model: HoltWinters) {
-        guard model.seasonality == .multiplicative else { return }
-        var model = model
-        for sample in [100, 50, 1, 0, 0, 0.001, 0, 80, 0, 0, 0, 0, 90, 100] as [Double] { model.observe(sample) }
-        for steps in 1...8 { #expect(model.point(steps: steps).isFinite) }
+    @Test("samples of 0 pass a multiplicative model by", arguments: models.filter { $0.seasonality == .multiplicative })
+    func zeros(model: HoltWinters) {
+        var (passedBy, missed) = (model, model)
+        for sample in [100, 50, 0, 0, 0.001, -3, 80] as [Double] {
+            passedBy.observe(sample)
+            missed.observe(sample > 0 ? sample : nil)
+        }
+        #expect(passedBy == missed)
+    }
+
+    @Test(
+        "a level that fell below 0 begins anew under a multiplicative season",
+        arguments: models.filter { $0.seasonality == .multiplicative })
+    func restarts(model: HoltWinters) {
+        var model = HoltWinters(
+            form: model.form, seasonality: .multiplicative, smoothing: model.smoothing, level: 1, trend: -5,
+            season: [2, 0.5])
+        model.observe(80)
+        #expect(model.level == 40 && model.trend == 0 && model.point(steps: 1) == 20)
     }
 
     @Test("a multiplicative season has no quantiles in closed form")
