@@ -1,5 +1,5 @@
 /// A day of the Gregorian calendar, in whichever zone its user means.
-package struct CivilDate: Hashable, Sendable {
+package struct CivilDate: Hashable, Sendable, Codable {
     package var daysSince1970: Int
 
     package init(daysSince1970: Int) { self.daysSince1970 = daysSince1970 }
@@ -45,17 +45,6 @@ extension CivilDate: Comparable, CustomStringConvertible {
     package var description: String {
         let (year, month, day) = components
         return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-    }
-}
-
-extension CivilDate: Codable {
-    package init(from decoder: any Decoder) throws {
-        self.init(daysSince1970: try decoder.singleValueContainer().decode(Int.self))
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(daysSince1970)
     }
 }
 

@@ -102,7 +102,7 @@ extension ForecastCalendar {
     /// changes in between.
     package func largestMultiplier(after start: Timestamp, through end: Timestamp) -> Double {
         if multipliers.isEmpty { return 1 }
-        var largest = multiplier(at: min(start + .milliseconds(1), end))
+        var largest = multiplier(at: min(start, end))
         var index = indexAfter(start)
         while index < multipliers.count, multipliers[index].at <= end {
             largest = max(largest, multipliers[index].multiplier)
