@@ -7,6 +7,9 @@ package struct ForecastSettings: Hashable, Sendable {
     package var quantile = 0.9
 
     package init() {}
+
+    /// Where `quantile` is in `levels`, or the next one above it.
+    package var quantileIndex: Int { levels.firstIndex { $0 >= quantile } ?? levels.count - 1 }
 }
 
 extension ForecastSettings: Codable {

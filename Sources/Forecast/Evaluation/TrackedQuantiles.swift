@@ -32,6 +32,9 @@ package struct TrackedQuantiles: Hashable, Sendable, Codable {
         self.rate = rate
     }
 
+    /// Whether there is one threshold a level; it may come from a damaged store.
+    var isSound: Bool { thresholds.count == levels.count }
+
     /// Takes one finite error: what came, less what was forecast. O(levels), without allocation.
     package mutating func learn(_ error: Double) {
         // Never 0, so that an error can be divided by it.
