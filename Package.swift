@@ -57,7 +57,7 @@ let package = Package(
             ["Fleet", "Exposition", "Transport", .product(name: "Subprocess", package: "swift-subprocess")]),
         shell("Drivers", ["Fleet", "Transport", .product(name: "XMLCoder", package: "XMLCoder")]),
         shell("Store", ["Fleet", "Policy", .product(name: "GRDB", package: "GRDB.swift")]),
-        shell("Config", ["Fleet", "Policy", .product(name: "Yams", package: "Yams")]),
+        shell("Config", ["Fleet", "Forecast", "Policy", .product(name: "Yams", package: "Yams")]),
         shell(
             "Agent",
             [
@@ -95,8 +95,8 @@ let package = Package(
             swiftSettings: strict),
 
         .executableTarget(
-            name: "benchmarks", dependencies: ["Fleet", "Exposition", "Policy", "Exporters", "Collectors"],
-            path: "Benchmarks", exclude: ["run"], swiftSettings: strict),
+            name: "benchmarks", dependencies: ["Fleet", "Exposition", "Forecast", "Policy", "Exporters", "Collectors"],
+            path: "Benchmarks", exclude: ["run", "forecast"], swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["Fleet"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("FleetTests", ["Fleet"]),
@@ -109,7 +109,7 @@ let package = Package(
         tests("CollectorsTests", ["Fleet", "Exposition", "Transport", "Collectors"]),
         tests("DriversTests", ["Fleet", "Transport", "Drivers"]),
         tests("StoreTests", ["Fleet", "Policy", "Store"]),
-        tests("ConfigTests", ["Fleet", "Policy", "Config"]),
+        tests("ConfigTests", ["Fleet", "Forecast", "Policy", "Config"]),
         tests(
             "AgentTests",
             [
