@@ -1,4 +1,6 @@
-extension Forecaster: Codable {
+import Fleet
+
+extension Forecaster: Decodable {
     /// Goes on bit for bit as the one that was encoded.
     ///
     /// - Throws: `DecodingError` when the parts do not fit together, so that a damaged state cannot do harm later.
@@ -16,11 +18,14 @@ extension Forecaster: Codable {
         }
         self.init(settings: settings, step: step, horizons: horizons)
         let fresh = self
-        (stabiliser, means, profiles) = (try read(.stabiliser), try read(.means), try read(.profiles))
+        stabiliser = try container.decodeIfPresent(VarianceStabiliser.self, forKey: .stabiliser)
+        (means, profiles) = (try read(.means), try read(.profiles))
         (heads, maxima, past) = (try read(.heads), try read(.maxima), try read(.past))
         (yesterday, range, peak) = (try read(.yesterday), try read(.range), try read(.peak))
-        (slot, seen, slotTime) = (try read(.slot), try read(.seen), try read(.slotTime))
-        (last, first) = (try read(.last), try read(.first))
+        (slot, seen) = (try read(.slot), try read(.seen))
+        slotTime = try container.decodeIfPresent(Timestamp.self, forKey: .slotTime)
+        last = try container.decodeIfPresent(Timestamp.self, forKey: .last)
+        first = try container.decodeIfPresent(Timestamp.self, forKey: .first)
         guard isSound(like: fresh) else {
             throw DecodingError.dataCorruptedError(
                 forKey: .heads, in: container, debugDescription: "the parts of a forecaster do not fit together")

@@ -8,7 +8,7 @@ package import Fleet
 ///
 /// One pass, O(1) a sample, without allocation. Seasons go by the clock on the wall, never by a count of samples, so
 /// gaps cannot shift them. A value: a copy, or one decoded from what it encoded, goes on as the original would.
-package struct Forecaster: ForecastModel, Hashable {
+package struct Forecaster: ForecastModel, Hashable, Encodable {
     package let settings: ForecastSettings
     /// The usual time from sample to sample: one slot.
     package let step: Duration
@@ -37,6 +37,11 @@ package struct Forecaster: ForecastModel, Hashable {
     var slotTime: Timestamp?
     var last: Timestamp?
     var first: Timestamp?
+
+    enum CodingKeys: CodingKey {
+        case settings, step, horizons, stabiliser, means, profiles, heads, maxima, past, yesterday, range, peak
+        case slot, seen, slotTime, last, first
+    }
 
     /// The shortest sampling that is of use: faster ones fall into one slot.
     package static let shortestStep: Duration = .seconds(15)
