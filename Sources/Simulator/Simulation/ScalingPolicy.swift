@@ -48,6 +48,8 @@ package struct FleetView: Hashable, Sendable {
     package var capacityPerSecond: Double
     /// How long a boot takes by the operator's word.
     package var bootSeconds: Double
+    /// The gauges of the ready replicas' engines; `nil` in the fluid model, which has none.
+    package var engines: [EngineLoad]?
 }
 
 extension FleetView {
