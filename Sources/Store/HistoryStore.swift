@@ -96,6 +96,30 @@ package final class HistoryStore: Sendable {
         }
     }
 
+    /// The demand that each tick of a pool saw, from `start` up to and not including `end`, oldest first. Reads no more
+    /// of a tick than that, so weeks of it are quick.
+    package func demand(
+        of pool: PoolID, from start: Timestamp, to end: Timestamp
+    ) async throws(HistoryError) -> [StoredDemand] {
+        try await read("the demand of \(pool)") { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT at, json_extract(output, '$.demand.running') AS running,
+                        json_extract(output, '$.demand.waiting') AS waiting, json_extract(output, '$.demand.held') AS held
+                    FROM tick WHERE pool = ? AND at >= ? AND at < ? ORDER BY at
+                    """,
+                arguments: [pool.rawValue, start.millisecondsSince1970, end.millisecondsSince1970])
+            return rows.map { row in
+                let parts: [Double?] = [row["running"], row["waiting"], row["held"]]
+                let known = parts.compactMap { $0 }
+                return StoredDemand(
+                    at: Timestamp(millisecondsSince1970: row["at"]),
+                    requests: known.isEmpty ? nil : known.reduce(0, +))
+            }
+        }
+    }
+
     /// Where the last recorded tick left the controller and the observer; `nil` without one.
     package func lastState(of pool: PoolID) async throws(HistoryError) -> LastState? {
         try await read("the last state of \(pool)") { db in

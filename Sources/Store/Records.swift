@@ -9,6 +9,12 @@ package struct StoredTick: Hashable, Sendable {
     package var output: TickOutput
 }
 
+/// What `Demand.requests` was at one tick; `nil` where nothing was known.
+package struct StoredDemand: Hashable, Sendable {
+    package var at: Timestamp
+    package var requests: Double?
+}
+
 /// Where a controller stopped.
 package struct LastState: Hashable, Sendable {
     package var memory: PoolMemory

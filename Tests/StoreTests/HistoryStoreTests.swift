@@ -42,6 +42,18 @@ import Testing
         }
     }
 
+    @Test("the demand of the ticks is what each of them had")
+    func demand() async throws {
+        let store = try HistoryStore(path: nil)
+        var written = records(4)
+        (written[3].output.demand.running, written[3].output.demand.waiting) = (nil, nil)
+        for record in written { try await store.append(record) }
+        let demand = try await store.demand(of: pool, from: start + .seconds(15), to: start + .seconds(60))
+        #expect(demand.map(\.at) == written.dropFirst().map(\.input.now))
+        #expect(demand.map(\.requests) == [21, 21, nil])
+        #expect(written[1].output.demand.requests == 21)
+    }
+
     @Test("a recorded tick comes back whole and decides the same again, bit for bit")
     func replay() async throws {
         let store = try HistoryStore(path: nil)

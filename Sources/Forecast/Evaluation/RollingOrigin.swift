@@ -70,22 +70,22 @@ package struct RollingOrigin: Sendable {
     /// What a forecaster said, at each horizon and there at each origin; `nil` where it said nothing.
     package typealias Trial = [[DemandForecast?]]
 
-    /// What is for learning only.
-    package var training: SampleSeries {
-        SampleSeries(start: series.start, step: series.step, values: Array(series.values[..<test.lowerBound]))
+    /// What comes before a slot, for forecasters that are fitted.
+    package func training(upTo slot: Int) -> SampleSeries {
+        SampleSeries(start: series.start, step: series.step, values: Array(series.values[..<slot]))
     }
 
     /// Feeds the series to a forecaster up to the last origin.
     ///
     /// - Parameters:
-    ///   - hasLearned: whether it has seen `training` already.
+    ///   - first: the first slot that it has not seen yet, at most the first of the test.
     ///   - progress: called now and then with the share that is done.
     package func trial(
-        of model: some ForecastModel, hasLearned: Bool = false, progress: (Double) -> Void = { _ in }
+        of model: some ForecastModel, from first: Int = 0, progress: (Double) -> Void = { _ in }
     ) -> Trial {
         var model = model
         var said = Trial(repeating: [], count: slots.count)
-        for slot in (hasLearned ? test.lowerBound : 0)..<test.upperBound {
+        for slot in first..<test.upperBound {
             model.observe(series.values[slot], at: series.time(of: slot))
             if said[0].count < origins.count, slot == origins[said[0].count] {
                 for (index, slots) in slots.enumerated() {

@@ -56,9 +56,6 @@ extension SampleSeries {
             start: Timestamp(millisecondsSince1970: start), step: .milliseconds(step), values: values)
     }
 
-    /// More slots than a year of 15-second samples has.
-    private static let slotsAtMost: Int64 = 4_000_000
-
     /// Adds missing samples for the rows that are left out before this one. Times are milliseconds from the first row.
     private static func fill(
         _ values: inout [Double?], upTo time: Int64, step: Int64, line: Int

@@ -40,4 +40,15 @@ import Testing
         }
         #expect(error.line == line && error.message.contains(finding), "\(error)")
     }
+
+    @Test("samples at uneven moments fall into the nearest slot, the last one of several counts")
+    func samples() throws {
+        let moments = [1_000, 15_900, 46_100, 53_000, 61_200, 61_300].map { Timestamp(millisecondsSince1970: $0) }
+        let samples = zip(moments, [1.0, 2, 4, nil, 5, 6]).map { (at: $0, value: $1) }
+        let series = try #require(SampleSeries(samples: samples, step: .seconds(15)))
+        #expect(series.values == [1, 2, nil, nil, 6] && series.start == moments[0])
+        #expect(SampleSeries(samples: [], step: .seconds(15)) == nil)
+        let far = [(at: moments[0], value: 1.0 as Double?), (at: Timestamp(millisecondsSince1970: 1 << 50), value: 1)]
+        #expect(SampleSeries(samples: far, step: .seconds(15)) == nil)
+    }
 }
