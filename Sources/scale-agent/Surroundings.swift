@@ -29,6 +29,16 @@ enum Surroundings {
         return [UInt8](bytes)
     }
 
+    /// Writes a whole file, or to standard output for `-`.
+    static func write(_ bytes: [UInt8], to path: String) throws(StartError) {
+        guard path != "-" else { return FileHandle.standardOutput.write(Data(bytes)) }
+        do {
+            try Data(bytes).write(to: URL(filePath: path), options: .atomic)
+        } catch {
+            throw StartError("\(path): \(reason(error))")
+        }
+    }
+
     /// What the system said, without Foundation's wrapping.
     private static func reason(_ error: any Error) -> String {
         let outer = error as NSError
