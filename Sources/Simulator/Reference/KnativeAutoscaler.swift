@@ -3,8 +3,8 @@
 /// The stable count is the mean demand of 60 s over the target, the panic count that of 6 s. When the panic count is at
 /// least twice the ready replicas it panics: until 60 s have passed without that, it takes the larger of both and never
 /// less than the largest panic count. Rates bound the count to between the ready replicas over `maximumDownRate` and
-/// times `maximumUpRate`, unless they are switched off. Booting replicas do not count. A bin without metrics is no part of the means; with none at
-/// all nothing changes.
+/// times `maximumUpRate`, unless they are switched off. Booting replicas do not count. A bin without metrics is no part
+/// of the means; with none at all nothing changes.
 ///
 /// Source: <https://knative.dev/docs/serving/autoscaling/kpa-specific/> and the `config-autoscaler` map's defaults.
 package struct KnativeAutoscaler: ScalingPolicy {
