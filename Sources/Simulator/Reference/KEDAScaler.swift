@@ -1,7 +1,8 @@
 /// KEDA with its Prometheus trigger: an HPA between 1 and many replicas, and KEDA's own switch between 0 and 1.
 ///
 /// The trigger is polled every 30 s for activity, and 300 s without any (the cooldown) go before the scale to zero,
-/// which a minimum above 0 rules out. An empty answer counts as 0 (`ignoreNullValues`, true by default), so missing metrics shrink the fleet.
+/// which a minimum above 0 rules out. An empty answer counts as 0 (`ignoreNullValues`, true by default), so missing
+/// metrics shrink the fleet.
 ///
 /// Source: <https://keda.sh/docs/latest/reference/scaledobject-spec/> (`pollingInterval`, `cooldownPeriod`) and
 /// <https://keda.sh/docs/latest/scalers/prometheus/> (`ignoreNullValues`).

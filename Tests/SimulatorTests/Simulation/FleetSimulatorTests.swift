@@ -25,7 +25,7 @@ struct FleetSimulatorTests {
         #expect(report.timeline.map(\.desired) == [1, 2, 2, 2, 1, 1])
         #expect(report.replicaHours == 9 * 15 / 3600.0)
         #expect((report.scaleUps, report.scaleDowns, report.flaps) == (1, 1, 1))
-        // Waits: 0 for 15; 0 to 30 s for 45, a third of it in time; 30 s for 15 and 15; 15 to 7.5 s for 15; none in the end.
+        // Waits: 0 for 15; 0 to 30 s for 45, a third of it in time; 30 s for 15 and 15; 15 to 7.5 s for 15.
         #expect(report.shareInTime == 35.0 / 105)
         #expect(report.meanWaitSeconds == 1743.75 / 105)
         #expect(report.worstWaitSeconds == 30)
@@ -38,7 +38,7 @@ struct FleetSimulatorTests {
     @Test func `while nothing serves, work waits for the next replica`() {
         let report = Self.simulator([15, 15, 15, 0], start: 0) { $0.minimumReplicas = 0 }
             .run(PlannedCounts(counts: [1]))
-        // Ordered at 15 s, ready at 45 s. A bin's first and last work: 45 to 60 s, 45 to 60 s, 45 to 60 s; then serving.
+        // Ordered at 15 s, ready at 45 s, behind up to 45 of work.
         #expect(report.worstWaitSeconds == 60)
         #expect(report.shareInTime == 0 && report.backlog == 30)
     }
