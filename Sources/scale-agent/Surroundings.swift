@@ -29,9 +29,8 @@ enum Surroundings {
         return [UInt8](bytes)
     }
 
-    /// Writes a whole file, or to standard output for `-`.
+    /// Writes a whole file.
     static func write(_ bytes: [UInt8], to path: String) throws(StartError) {
-        guard path != "-" else { return FileHandle.standardOutput.write(Data(bytes)) }
         do {
             try Data(bytes).write(to: URL(filePath: path), options: .atomic)
         } catch {

@@ -47,10 +47,10 @@ enum Candidate: Hashable, CaseIterable {
         case .lastSeason: return tracked(LastSeason(step: step))
         case .classic(let method):
             let start = rolling.test.lowerBound
-            // The last day of the learning is kept from the fit where the rest suffices: quantiles learn from errors,
+            // The end of the learning is kept from the fit where the rest suffices: quantiles are learned from errors,
             // and those of a fitted stretch are too small.
-            let early = start - Duration.seconds(86_400).slots(of: step)
-            if early > 0, let model = try? method.fitted(to: rolling.training(upTo: early)) {
+            let early = start - min(max(Duration.seconds(86_400).slots(of: step), 600), start / 4)
+            if let model = try? method.fitted(to: rolling.training(upTo: early)) {
                 return tracked(model, from: early)
             }
             return tracked(try method.fitted(to: rolling.training(upTo: start)), from: start)
