@@ -1,5 +1,7 @@
 package import Fleet
 
+import func Glibc.log
+
 /// Forecasts one series of samples with a bank of Holt-Winters' own ingredients.
 ///
 /// Levels at several speeds (their differences are trends) and profiles of the day and the week are the features; a
@@ -204,7 +206,7 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
         let reach = min(max(lead, step), horizons[upper])
         let share =
             upper == lower
-            ? 1 : (reach - horizons[lower]).seconds / (horizons[upper] - horizons[lower]).seconds
+            ? 1 : log(reach.seconds / horizons[lower].seconds) / log(horizons[upper].seconds / horizons[lower].seconds)
         var sample = settings.levels.indices.map {
             (1 - share) * sampleQuantile($0, of: heads[lower]) + share * sampleQuantile($0, of: heads[upper])
         }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Exposition
@@ -5,7 +6,7 @@ import Testing
 @Suite struct ExpositionPropertyTests {
     @Test(arguments: ExpositionFormat.allCases, 0..<200 as Range<UInt64>)
     func whatIsWrittenReadsBackTheSame(format: ExpositionFormat, seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         let families = randomFamilies(format, &random)
         var buffer: [UInt8] = []
         ExpositionWriter(format: format).write(families, into: &buffer)
@@ -19,7 +20,7 @@ import Testing
     /// Whatever arrives, reading ends, and says no more samples than there are lines.
     @Test(arguments: ExpositionFormat.allCases, 0..<200 as Range<UInt64>)
     func damagedBodiesAreReadOrRefused(format: ExpositionFormat, seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         var body: [UInt8] = []
         ExpositionWriter(format: format).write(randomFamilies(format, &random), into: &body)
         let alphabet = Array("{}\",=#\\ \t\n\r\0a1.:é+-".utf8) + [0xff]
@@ -37,7 +38,7 @@ import Testing
         #expect(samples + exposition.duplicates + exposition.skipped.count <= lines + 1)
     }
 
-    private func randomFamilies(_ format: ExpositionFormat, _ random: inout SplitMix) -> [MetricFamily] {
+    private func randomFamilies(_ format: ExpositionFormat, _ random: inout SeededGenerator) -> [MetricFamily] {
         // What text cannot say is not asked of it.
         let types: [MetricType] =
             format == .openMetrics ? MetricType.allCases : [.counter, .gauge, .histogram, .summary, .unknown]
@@ -65,7 +66,7 @@ import Testing
         }
     }
 
-    private func randomText(_ random: inout SplitMix) -> String {
+    private func randomText(_ random: inout SeededGenerator) -> String {
         let letters: [Character] = ["a", "\\", "\"", "\n", "n", " ", "#", "}", ",", "é", "☃", "🚀", "\t", "\r", "="]
         let text = String(
             (0..<Int.random(in: 1...6, using: &random)).map { _ in letters.randomElement(using: &random) ?? "a" })
@@ -75,7 +76,7 @@ import Testing
 
     private func anyFinite(_ value: Double) -> Double { value.isFinite ? value : 0 }
 
-    private func randomValue(_ random: inout SplitMix) -> Double {
+    private func randomValue(_ random: inout SeededGenerator) -> Double {
         switch Int.random(in: 0..<5, using: &random) {
         case 0: Double(Int.random(in: -10...1_000_000, using: &random))
         case 1: Double.random(in: 0...1, using: &random)
@@ -83,18 +84,5 @@ import Testing
         default:
             anyFinite(Double(bitPattern: random.next()))
         }
-    }
-}
-
-/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -1,5 +1,6 @@
 import Fleet
 import Policy
+import TestSupport
 import Testing
 
 @Suite struct PropertyTests {

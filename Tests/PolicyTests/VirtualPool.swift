@@ -1,5 +1,6 @@
 import Fleet
 import Policy
+import TestSupport
 
 /// A pool in virtual time around a real controller: orders turn ready after a boot, victims leave when removed.
 struct VirtualPool {
@@ -101,18 +102,5 @@ struct VirtualPool {
         log.filter { $0.at >= start }.compactMap { entry in
             entry.output.action.map { ((entry.at - start).seconds, $0.action) }
         }
-    }
-}
-
-/// SplitMix64: the same seed, the same world.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -25,13 +25,15 @@ struct BankPlan {
 
 /// The span of the latest values, whose ends drift to the present with a memory of three days.
 struct DecayingRange: Hashable, Sendable, Codable {
-    private var low = Double.infinity
-    private var high = -Double.infinity
+    private var low = 0.0
+    private var high = 0.0
+    private var started = false
 
     mutating func add(_ z: Double, step: Double) {
         let decay = 1 - step / 259_200
-        high = high.isFinite && z < high ? z + (high - z) * decay : z
-        low = low.isFinite && z > low ? z + (low - z) * decay : z
+        high = started && z < high ? z + (high - z) * decay : z
+        low = started && z > low ? z + (low - z) * decay : z
+        started = true
     }
 
     /// A forecast leaves the range by a quarter of it at most.

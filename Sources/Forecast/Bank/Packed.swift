@@ -1,7 +1,7 @@
 /// A list of plain numbers that is encoded as one string: base64 of their bytes, lowest first.
 ///
 /// Every bit survives, infinities included, in half the room of decimal digits.
-struct Packed<Element: BitwiseCopyable & Hashable & Sendable>: Hashable, Sendable {
+struct Packed<Element: BitwiseCopyable & Hashable & Sendable>: Sendable {
     private(set) var elements: [Element]
 
     init(repeating element: Element, count: Int) { elements = Array(repeating: element, count: count) }
@@ -17,6 +17,17 @@ struct Packed<Element: BitwiseCopyable & Hashable & Sendable>: Hashable, Sendabl
     subscript(index: Int) -> Element {
         get { elements[index] }
         set { elements[index] = newValue }
+    }
+}
+
+/// By the bits, so that what is not a number equals itself.
+extension Packed: Hashable {
+    static func == (a: Packed, b: Packed) -> Bool {
+        a.elements.withUnsafeBytes { a in b.elements.withUnsafeBytes { b in a.elementsEqual(b) } }
+    }
+
+    func hash(into hasher: inout Hasher) {
+        elements.withUnsafeBytes { hasher.combine(bytes: $0) }
     }
 }
 
