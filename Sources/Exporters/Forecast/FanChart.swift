@@ -49,7 +49,7 @@ struct FanChart: Sendable {
             <figure><figcaption><span>\(title)</span><span>\(note)</span></figcaption>
             <div class="plot fan"><svg viewBox="0 0 600 150" preserveAspectRatio="none" role="img" aria-label="\(title)">\
             <path class="grid" d="M0 75H600M0 150H600\(marks)"/>\(bands)<path class="line median" d="\(middle)"/>\
-            <path class="line actual" d="\(actual)"/></svg><span class="top">\(shortNumber(ceiling))</span>\(labels)</div>\
+            <path class="line actual" d="\(actual)"/></svg><span class="top">\(shortNumber(ceiling, decimals: ceiling < 100 ? 1 : 0))</span>\(labels)</div>\
             </figure>
 
             """
