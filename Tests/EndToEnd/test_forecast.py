@@ -176,6 +176,7 @@ def test_files_that_cannot_be_read_or_written(trace, tmp_path):
     ([], "Name one of: a trace, --history, --prometheus."),
     (["a.csv", "--history"], "Name one of"),
     (["--prometheus", "http://127.0.0.1:9"], "--prometheus and --query belong together."),
+    (["a.csv", "--pool", "chat"], "--pool with --history"), (["a.csv", "--start", "0"], "go with --prometheus"),
     (["a.csv", "--models", "bank,oracle"], "there is no oracle; there are bank, last-value,"),
     (["a.csv", "--horizons", "5,5"], "--horizons"), (["a.csv", "--horizons", "0"], "--horizons must be"),
     (["a.csv", "--levels", "90"], "--levels must be above 0 and below 1"),

@@ -35,7 +35,10 @@ package struct ForecastReport: Sendable {
     /// What was scored, in one line.
     var summary: String {
         let (series, test) = (rolling.series, rolling.test)
-        let days = { (slots: Int) in shortNumber(series.step.seconds * Double(slots) / 86_400) + " days" }
+        let days = { (slots: Int) in
+            let span = series.step * slots
+            return span < .seconds(2 * 86_400) ? spanText(span) : shortNumber(span.seconds / 86_400) + " days"
+        }
         let missing = Double(series.values.count { $0 == nil }) / Double(series.values.count)
         return "\(days(series.values.count)) in steps of \(shortNumber(series.step.seconds, decimals: 3)) s"
             + (missing > 0 ? ", \(shortNumber(missing * 100, decimals: 2)) % missing" : "")

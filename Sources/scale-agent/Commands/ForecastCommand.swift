@@ -94,6 +94,12 @@ struct ForecastCommand: AsyncParsableCommand {
         guard (prometheus == nil) == (query == nil) else {
             throw ValidationError("--prometheus and --query belong together.")
         }
+        guard (column == nil || trace != nil) && (pool == nil || history) else {
+            throw ValidationError("--column goes with a trace, --pool with --history.")
+        }
+        guard prometheus != nil || (start ?? end ?? tokenFile) == nil else {
+            throw ValidationError("--start, --end and --token-file go with --prometheus.")
+        }
         guard (0.001...3600).contains(step) else { throw ValidationError("--step must be 0.001 to 3600 seconds.") }
         guard testDays.map({ $0 > 0 && $0 <= 3650 }) ?? true else {
             throw ValidationError("--test-days must be above 0 and at most 3650.")
