@@ -61,13 +61,13 @@ import Testing
         #expect(stabiliser.value(-3) == 0)
     }
 
-    @Test("a profile knows a time of day once its neighbours were there, and one bad day hardly moves it")
+    @Test("a profile knows a time of day once its neighbours were there, and two bad hours hardly move it")
     func profile() {
         var profile = SeasonalProfile(period: 86_400, knots: 96, rate: 0.2)
-        func day(_ scale: Double) {
+        func day(_ scale: Double, outage: Range<Int> = 0..<0) {
             for bin in 0..<96 {
                 profile.move(to: Double(bin) * 900)
-                profile.add(scale * Double(bin))
+                profile.add(outage.contains(bin) ? 0 : scale * Double(bin))
             }
             profile.move(to: 0)
         }
@@ -77,7 +77,7 @@ import Testing
         #expect(abs(profile.value(at: 4500)! - 4.5) < 1e-6)
         for scale in [0.98, 1.02, 1.01, 0.99, 1, 1.02] { day(scale) }
         let before = profile.value(at: 45_450)!
-        day(0)
+        day(1, outage: 46..<54)
         #expect(abs(profile.value(at: 45_450)! - before) < 0.05 * before)
     }
 
