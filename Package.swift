@@ -9,8 +9,12 @@ let strict: [SwiftSetting] = [
 ]
 
 /// A target that does no I/O, reads no clock and imports no Foundation; `PurityTests` holds it to that.
-func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+///
+/// One that crunches numbers is optimised in debug builds too: its tests go through weeks of samples.
+func core(_ name: String, _ dependencies: [Target.Dependency] = [], crunchesNumbers: Bool = false) -> Target {
+    let optimised: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+    return .target(
+        name: name, dependencies: dependencies, swiftSettings: strict + (crunchesNumbers ? optimised : []))
 }
 
 /// A target that touches the world; each owns at most one heavy dependency.
@@ -43,9 +47,9 @@ let package = Package(
     targets: [
         core("Fleet"),
         core("Exposition"),
-        core("Forecast", ["Fleet"]),
-        core("Policy", ["Fleet", "Forecast"]),
-        core("Simulator", ["Fleet", "Forecast", "Policy"]),
+        core("Forecast", ["Fleet"], crunchesNumbers: true),
+        core("Policy", ["Fleet", "Forecast"], crunchesNumbers: true),
+        core("Simulator", ["Fleet", "Forecast", "Policy"], crunchesNumbers: true),
         core("Exporters", ["Fleet", "Forecast", "Policy", "Exposition"]),
 
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),

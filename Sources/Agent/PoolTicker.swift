@@ -1,6 +1,7 @@
 package import Collectors
 package import Exporters
 package import Fleet
+import Forecast
 package import Logging
 package import Policy
 package import Store
@@ -52,6 +53,11 @@ package struct PoolTicker: Sendable {
     private var openIntents: [OpenIntent] = []
     /// A full disk is said once, not every tick.
     private var historyFails = false
+    /// When the forecaster's state was last kept.
+    private var forecasterSaved: Timestamp?
+
+    /// What is not kept is learned again from the recorded ticks, so this bounds the work of a restart.
+    private static let forecasterKeptEvery: Duration = .seconds(900)
 
     /// Takes up where the last recorded tick stopped, or at `state` when it is given.
     package init(parts: PoolParts, state: LastState? = nil, logger: Logger) async {
@@ -72,11 +78,39 @@ package struct PoolTicker: Sendable {
         } catch {
             logger.error("history cannot be read; starting without memory", metadata: ["error": "\(error)"])
         }
-        controller = PoolController(pool: parts.pool, settings: parts.settings, memory: memory)
+        let forecaster = await Self.forecaster(parts, logger)
+        controller = PoolController(
+            pool: parts.pool, settings: parts.settings, memory: memory, forecaster: forecaster)
         if let pending = memory.pending { outcome = known.map { ActionOutcome(id: pending.planned.id, result: $0) } }
         snapshot = PoolSnapshot(
             pool: parts.pool, driver: parts.driver, settings: parts.settings, authority: parts.authority, memory: memory
         )
+    }
+
+    /// Goes on with the forecaster that was kept, or begins a new one; either learns the recorded ticks that it missed.
+    private static func forecaster(_ parts: PoolParts, _ logger: Logger) async -> Forecaster {
+        let end = Timestamp(millisecondsSince1970: .max)
+        var forecaster = parts.settings.newForecaster
+        var learnedUpTo = Timestamp(millisecondsSince1970: 0)
+        do {
+            if let kept = try await parts.history.forecaster(of: parts.pool, upTo: end) {
+                if parts.settings.wouldMake(kept.forecaster) {
+                    (forecaster, learnedUpTo) = (kept.forecaster, kept.at + .milliseconds(1))
+                } else {
+                    logger.notice("forecast settings changed: it learns anew from history")
+                }
+            }
+        } catch {
+            logger.error("the forecaster cannot be read: it learns anew from history", metadata: ["error": "\(error)"])
+        }
+        do {
+            for tick in try await parts.history.demand(of: parts.pool, from: learnedUpTo, to: end) {
+                forecaster.observe(tick.requests, at: tick.at)
+            }
+        } catch {
+            logger.error("history cannot be read: it forecasts without", metadata: ["error": "\(error)"])
+        }
+        return forecaster
     }
 
     /// One tick. Returns early, with nothing decided, when the task is cancelled while it still observes.
@@ -101,6 +135,7 @@ package struct PoolTicker: Sendable {
             pool: parts.pool, settings: parts.settings, input: input, memoryBefore: before.memory, output: output,
             memoryAfter: controller.memory, observer: observer)
         let recorded = await append(record)
+        if recorded { await keepForecaster(at: now) }
         if let planned = output.action { outcome = await submit(planned, recorded: recorded, at: now) }
         publish(input, output, readings, took: elapsed(), at: now)
     }
@@ -161,6 +196,15 @@ package struct PoolTicker: Sendable {
             }
         }
         openIntents = []
+    }
+
+    private mutating func keepForecaster(at now: Timestamp) async {
+        let isDue = forecasterSaved.map { now < $0 || now - $0 >= Self.forecasterKeptEvery } ?? true
+        guard isDue, let forecaster = controller.forecaster else { return }
+        let kept = await note { [pool = parts.pool] history async throws(HistoryError) in
+            try await history.save(forecaster, of: pool, at: now)
+        }
+        if kept { forecasterSaved = now }
     }
 
     private mutating func append(_ record: TickRecord) async -> Bool {
@@ -228,7 +272,8 @@ package struct PoolTicker: Sendable {
         snapshot.history.append(
             HistoryPoint(
                 at: now, current: output.decision.current, target: output.decision.target,
-                serving: output.supply?.serving.count, requests: output.demand.requests))
+                serving: output.supply?.serving.count, requests: output.demand.requests,
+                expected: output.forecast?.expected(parts.settings.forecast)))
         if snapshot.history.count > PoolSnapshot.historyKept { snapshot.history.removeFirst() }
 
         let moves = output.decision.target != output.decision.current || output.action != nil
@@ -289,7 +334,7 @@ extension PoolCounters {
             case .uncordoned: uncordoned += 1
             case .drained(_, _, let cut): cutRequests += cut
             case .died: died += 1
-            case .resizedFromOutside: break
+            case .resizedFromOutside, .forecastTrusted: break
             }
         }
     }

@@ -67,13 +67,18 @@ package struct HistoryPoint: Hashable, Sendable {
     package var target: Int?
     package var serving: Int?
     package var requests: Double?
+    /// What demand was then expected to stay under until a replica ordered would serve.
+    package var expected: Double?
 
-    package init(at: Timestamp, current: Int?, target: Int?, serving: Int?, requests: Double?) {
+    package init(
+        at: Timestamp, current: Int?, target: Int?, serving: Int?, requests: Double?, expected: Double? = nil
+    ) {
         self.at = at
         self.current = current
         self.target = target
         self.serving = serving
         self.requests = requests
+        self.expected = expected
     }
 }
 

@@ -14,6 +14,15 @@ package struct ForecastSkill: Hashable, Sendable, Codable {
     package var coverage: Double?
     /// Whether the forecast is good enough to be acted on; otherwise demand is to be met as it comes.
     package var isActive: Bool
+
+    package init(
+        lead: Duration, overLastValue: Double?, overSeasonalNaive: Double?, absoluteError: Double?, coverage: Double?,
+        isActive: Bool
+    ) {
+        self.lead = lead
+        (self.overLastValue, self.overSeasonalNaive) = (overLastValue, overSeasonalNaive)
+        (self.absoluteError, self.coverage, self.isActive) = (absoluteError, coverage, isActive)
+    }
 }
 
 /// Runs the forecasts that ours has to beat beside it, and compares what each would have cost.

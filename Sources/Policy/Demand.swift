@@ -22,6 +22,13 @@ package struct Demand: Hashable, Sendable, Codable {
         return (running ?? 0) + (waiting ?? 0) + (held ?? 0)
     }
 
+    /// What a forecast learns from; `nil` while most engines are silent, since their last readings say nothing new.
+    package var sample: Double? { Self.sample(requests: requests, engines: engines, missing: missing) }
+
+    package static func sample(requests: Double?, engines: Int, missing: Int) -> Double? {
+        engines >= missing ? requests : nil
+    }
+
     /// The most that it can be; `nil` when there is no such bound. Shrinking goes by this one.
     package var requestsAtMost: Double? {
         guard missing > 0 else { return requests }

@@ -1,4 +1,5 @@
 package import Fleet
+package import Forecast
 
 /// Decides the size of one pool: the same function live, in a backtest and in the replay of a recorded day.
 ///
@@ -6,6 +7,8 @@ package import Fleet
 package struct PoolController: Sendable {
     package var settings: PolicySettings
     package private(set) var memory: PoolMemory
+    /// `nil` where nobody forecasts. Kept apart from `memory`, since it is a hundred times its size.
+    package private(set) var forecaster: Forecaster?
     private let pool: PoolID
 
     /// In the order in which they are asked; `step` relies on the needs coming first.
@@ -17,16 +20,19 @@ package struct PoolController: Sendable {
         CooldownUp(), StepUp(), BackOffRule(), Maximum(), GroupMaximum(), Minimum(),
     ]
 
-    package init(pool: PoolID, settings: PolicySettings, memory: PoolMemory = PoolMemory()) {
+    package init(
+        pool: PoolID, settings: PolicySettings, memory: PoolMemory = PoolMemory(), forecaster: Forecaster? = nil
+    ) {
         self.pool = pool
         self.settings = settings
         self.memory = memory
+        self.forecaster = forecaster
     }
 
     /// One decision.
     ///
     /// 1. Take note of what became of the last action. 2. Without the control plane's word: hold. 3. Sort the replicas.
-    /// 4. Ask the rules. 5. Turn the difference into one action, as far as authority allows.
+    /// 4. Forecast. 5. Ask the rules. 6. Turn the difference into one action, as far as authority allows.
     package mutating func step(_ input: TickInput) -> TickOutput {
         noteGap(now: input.now)
         let past = absorb(input.outcome, now: input.now)
@@ -37,7 +43,9 @@ package struct PoolController: Sendable {
             memory.wasBlind = true
             let demand = Demand(input.observation, leaving: [], lost: [], capacity: capacity)
             let decision = Decision(current: nil, target: nil, steps: [])
-            return output(decision, nil, demand, nil, past, now: input.now)
+            var events = past
+            let forecast = forecast(demand, &events, now: input.now)
+            return output(decision, nil, demand, forecast, nil, events, now: input.now)
         }
 
         var (supply, events) = Supply.sort(
@@ -50,6 +58,7 @@ package struct PoolController: Sendable {
         let tick = TickContext(
             now: input.now, settings: settings, memory: memory, fleet: fleet, observation: input.observation,
             supply: supply, demand: demand(input.observation, supply), capacity: capacity)
+        let forecast = forecast(tick.demand, &events, now: input.now)
         var decision = decide(tick)
 
         var action: PlannedAction?
@@ -60,7 +69,20 @@ package struct PoolController: Sendable {
             decision.steps.append(
                 DecisionStep(rule: .authority, from: target, to: target, reason: .authority(input.authority)))
         }
-        return output(decision, supply, tick.demand, action, events, now: input.now)
+        return output(decision, supply, tick.demand, forecast, action, events, now: input.now)
+    }
+
+    // MARK: Forecast
+
+    private mutating func forecast(_ demand: Demand, _ events: inout [PoolEvent], now: Timestamp) -> PoolForecast? {
+        let lead = memory.boots.p90(expected: settings.boot.expected) + settings.interval
+        let before = forecaster?.skill(over: lead)?.isActive
+        forecaster?.observe(demand.sample, at: now)
+        guard let ahead = forecaster?.forecast(over: lead), let skill = forecaster?.skill(over: lead) else {
+            return nil
+        }
+        if skill.isActive != before { events.append(.forecastTrusted(skill.isActive)) }
+        return PoolForecast(demand: ahead, skill: skill)
     }
 
     // MARK: Rules
@@ -240,11 +262,11 @@ package struct PoolController: Sendable {
     }
 
     private func output(
-        _ decision: Decision, _ supply: Supply?, _ demand: Demand, _ action: PlannedAction?, _ events: [PoolEvent],
-        now: Timestamp
+        _ decision: Decision, _ supply: Supply?, _ demand: Demand, _ forecast: PoolForecast?, _ action: PlannedAction?,
+        _ events: [PoolEvent], now: Timestamp
     ) -> TickOutput {
         TickOutput(
-            decision: decision, supply: supply, demand: demand, action: action, events: events,
+            decision: decision, supply: supply, demand: demand, forecast: forecast, action: action, events: events,
             nextTick: now + settings.interval)
     }
 }

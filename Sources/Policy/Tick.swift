@@ -46,6 +46,8 @@ package struct TickOutput: Hashable, Sendable, Codable {
     /// The supply as the decision counted it; `nil` when the fleet is unknown.
     package var supply: Supply?
     package var demand: Demand
+    /// `nil` where nobody forecasts, and before the first sample.
+    package var forecast: PoolForecast?
     /// What to ask of the control plane; at most one thing a tick.
     package var action: PlannedAction?
     /// What happened to replicas, found out in this tick.
@@ -80,6 +82,8 @@ package enum PoolEvent: Hashable, Sendable, Codable {
     case died(ReplicaID)
     /// Somebody else changed the size that the control plane works towards.
     case resizedFromOutside(from: Int, to: Int)
+    /// Forecasts became, or are no longer, better than the last value.
+    case forecastTrusted(Bool)
 }
 
 extension ActionOutcome.Result: CustomStringConvertible {
@@ -102,6 +106,8 @@ extension PoolEvent: CustomStringConvertible {
             "\(id) drained in \(took.seconds) s" + (cut > 0 ? ", \(cut) requests cut" : "")
         case .died(let id): "\(id) fails its health check"
         case .resizedFromOutside(let from, let to): "resized from outside, \(from) to \(to)"
+        case .forecastTrusted(true): "the forecast is better than the last value"
+        case .forecastTrusted(false): "the forecast is no better than the last value: demand is met as it comes"
         }
     }
 }

@@ -1,4 +1,5 @@
 package import Fleet
+package import Forecast
 import Foundation
 import GRDB
 package import Policy
@@ -96,27 +97,58 @@ package final class HistoryStore: Sendable {
         }
     }
 
-    /// The demand that each tick of a pool saw, from `start` up to and not including `end`, oldest first. Reads no more
-    /// of a tick than that, so weeks of it are quick.
+    /// What forecasts learn from each tick of a pool, from `start` up to and not including `end`, oldest first. Reads no
+    /// more of a tick than that, so weeks of it are quick.
     package func demand(
         of pool: PoolID, from start: Timestamp, to end: Timestamp
     ) async throws(HistoryError) -> [StoredDemand] {
         try await read("the demand of \(pool)") { db in
-            let rows = try Row.fetchAll(
+            let rows = try Row.fetchCursor(
                 db,
                 sql: """
-                    SELECT at, json_extract(output, '$.demand.running') AS running,
-                        json_extract(output, '$.demand.waiting') AS waiting, json_extract(output, '$.demand.held') AS held
+                    SELECT at, json_extract(output, '$.demand.running'), json_extract(output, '$.demand.waiting'),
+                        json_extract(output, '$.demand.held'), json_extract(output, '$.demand.engines'),
+                        json_extract(output, '$.demand.missing')
                     FROM tick WHERE pool = ? AND at >= ? AND at < ? ORDER BY at
                     """,
                 arguments: [pool.rawValue, start.millisecondsSince1970, end.millisecondsSince1970])
-            return rows.map { row in
-                let parts: [Double?] = [row["running"], row["waiting"], row["held"]]
+            var demand: [StoredDemand] = []
+            while let row = try rows.next() {
+                let parts: [Double?] = [row[1], row[2], row[3]]
                 let known = parts.compactMap { $0 }
-                return StoredDemand(
-                    at: Timestamp(millisecondsSince1970: row["at"]),
-                    requests: known.isEmpty ? nil : known.reduce(0, +))
+                let requests = known.isEmpty ? nil : known.reduce(0, +)
+                demand.append(
+                    StoredDemand(
+                        at: Timestamp(millisecondsSince1970: row[0]),
+                        requests: Demand.sample(requests: requests, engines: row[4] ?? 0, missing: row[5] ?? 0)))
             }
+            return demand
+        }
+    }
+
+    // MARK: Forecasters
+
+    /// Keeps the state of a forecaster after the tick at `moment`; one a day is kept for good, until `prune`.
+    package func save(_ forecaster: Forecaster, of pool: PoolID, at moment: Timestamp) async throws(HistoryError) {
+        try await write("the forecaster of \(pool)") { db in
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO forecaster (pool, day, at, state) VALUES (?, ?, ?, ?)",
+                arguments: [
+                    pool.rawValue, moment.wholeSecondsSince1970.floorDivided(by: 86_400).quotient,
+                    moment.millisecondsSince1970, try Self.json(forecaster),
+                ])
+        }
+    }
+
+    /// The latest state that was kept up to a moment, with the tick after which it was; `nil` without one.
+    package func forecaster(
+        of pool: PoolID, upTo moment: Timestamp
+    ) async throws(HistoryError) -> (at: Timestamp, forecaster: Forecaster)? {
+        try await read("the forecaster of \(pool)") { db in
+            let row = try Row.fetchOne(
+                db, sql: "SELECT at, state FROM forecaster WHERE pool = ? AND at <= ? ORDER BY day DESC LIMIT 1",
+                arguments: [pool.rawValue, moment.millisecondsSince1970])
+            return try row.map { (Timestamp(millisecondsSince1970: $0["at"]), try Self.value($0["state"])) }
         }
     }
 
@@ -211,6 +243,7 @@ package final class HistoryStore: Sendable {
             try db.execute(sql: "DELETE FROM tick WHERE at < ?", arguments: [limit])
             try db.execute(sql: "DELETE FROM action WHERE at < ? AND closed_at IS NOT NULL", arguments: [limit])
             try db.execute(sql: "DELETE FROM boot WHERE ready_at < ?", arguments: [limit])
+            try db.execute(sql: "DELETE FROM forecaster WHERE at < ?", arguments: [limit])
             try db.execute(sql: "DELETE FROM settings WHERE id NOT IN (SELECT DISTINCT settings FROM tick)")
         }
     }

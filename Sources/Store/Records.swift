@@ -9,7 +9,7 @@ package struct StoredTick: Hashable, Sendable {
     package var output: TickOutput
 }
 
-/// What `Demand.requests` was at one tick; `nil` where nothing was known.
+/// What `Demand.sample` was at one tick; `nil` where nothing was known.
 package struct StoredDemand: Hashable, Sendable {
     package var at: Timestamp
     package var requests: Double?

@@ -28,6 +28,16 @@ enum Schema {
                     ) WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("forecaster") { db in
+            // The last state of each day, so that any recorded tick can be derived again.
+            try db.execute(
+                sql: """
+                    CREATE TABLE forecaster (
+                        pool TEXT NOT NULL, day INTEGER NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL,
+                        PRIMARY KEY (pool, day)
+                    ) WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 }

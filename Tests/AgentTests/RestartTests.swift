@@ -1,6 +1,7 @@
 import Agent
 import Exporters
 import Fleet
+import Forecast
 import Policy
 import Store
 import Synchronization
@@ -158,5 +159,32 @@ enum CrashPoint: String, CaseIterable, Sendable {
             #expect(await ticking.value == nil)
             #expect(await pool.fleet.submits == 0)
         }
+    }
+
+    @Test("a restart goes on forecasting as if nothing had been; other settings learn anew from history")
+    func forecast() async throws {
+        /// The forecast after 30 ticks, in processes that begin at these ticks.
+        func last(_ starts: [Int], levels: @escaping (Int) -> [Double]) async throws -> [PoolForecast?] {
+            var said: [PoolForecast?] = []
+            try await withPool(replicas: 2) { pool in
+                for (start, end) in zip(starts, starts.dropFirst() + [30]) {
+                    pool.settings.forecast.levels = levels(start)
+                    var ticker = try await pool.ticker()
+                    for tick in start..<end {
+                        await pool.tick(&ticker, tick, load: Double(5 + tick * 7 % 10))
+                        said.append(ticker.snapshot.output?.forecast)
+                    }
+                }
+            }
+            return said
+        }
+        let usual = [0.5, 0.9, 0.99]
+        let whole = try await last([0]) { _ in usual }
+        #expect(whole.count == 30 && !whole.contains(nil))
+        #expect(try await last([0, 3, 4, 20]) { _ in usual } == whole)
+
+        let other = try await last([0]) { _ in [0.5, 0.8, 0.9] }
+        let changed = try await last([0, 12]) { $0 == 0 ? usual : [0.5, 0.8, 0.9] }
+        #expect(changed[..<12] == whole[..<12] && changed[12...] == other[12...])
     }
 }

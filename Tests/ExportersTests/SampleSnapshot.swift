@@ -1,5 +1,6 @@
 import Exporters
 import Fleet
+import Forecast
 @testable import Policy
 
 /// The samples by name, as arguments of tests.
@@ -91,6 +92,7 @@ enum SampleSnapshot {
         pool.output = TickOutput(
             decision: decision, supply: supply,
             demand: Demand(observation, leaving: Set(supply.draining), lost: [], capacity: settings.capacity),
+            forecast: forecast,
             action: PlannedAction(id: ActionID(rawValue: "chat-1"), action: .grow(to: 6)), events: [],
             nextTick: now + .milliseconds(14_760))
 
@@ -154,6 +156,15 @@ enum SampleSnapshot {
             ])
     }
 
+    private static var forecast: PoolForecast {
+        PoolForecast(
+            demand: DemandForecast(
+                lead: .seconds(452), levels: [0.5, 0.9, 0.99], sample: [66, 78.5, 91.25], maximum: [71.5, 83, 97.75]),
+            skill: ForecastSkill(
+                lead: .seconds(600), overLastValue: 0.3125, overSeasonalNaive: 0.46875, absoluteError: 5.5,
+                coverage: 0.90625, isActive: true))
+    }
+
     private static var counters: PoolCounters {
         var counters = PoolCounters()
         counters.ticks = 12_508
@@ -203,7 +214,9 @@ enum SampleSnapshot {
             if (120..<122).contains(tick) {
                 return HistoryPoint(at: at, current: nil, target: nil, serving: nil, requests: requests)
             }
-            return HistoryPoint(at: at, current: current, target: target, serving: serving, requests: requests)
+            return HistoryPoint(
+                at: at, current: current, target: target, serving: serving, requests: requests,
+                expected: requests * 1.25 + rise / 2)
         }
     }
 

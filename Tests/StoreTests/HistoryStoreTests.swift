@@ -1,4 +1,5 @@
 import Fleet
+import Forecast
 import Foundation
 import Policy
 import Store
@@ -52,6 +53,40 @@ import Testing
         #expect(demand.map(\.at) == written.dropFirst().map(\.input.now))
         #expect(demand.map(\.requests) == [21, 21, nil])
         #expect(written[1].output.demand.requests == 21)
+    }
+
+    @Test("while most engines are silent a forecast learns nothing")
+    func silence() async throws {
+        let store = try HistoryStore(path: nil)
+        var written = records(2)
+        (written[1].output.demand.engines, written[1].output.demand.missing) = (1, 2)
+        for record in written { try await store.append(record) }
+        let demand = try await store.demand(of: pool, from: start, to: start + .seconds(60))
+        #expect(demand.map(\.requests) == written.map(\.output.demand.sample) && demand.map(\.requests) == [21, nil])
+    }
+
+    @Test("forecasters are kept, one a day, and found by the moment")
+    func forecasters() async throws {
+        let store = try HistoryStore(path: nil)
+        #expect(try await store.forecaster(of: pool, upTo: start) == nil)
+        var forecaster = Forecaster(horizons: [.seconds(300)])
+        var kept: [Forecaster] = []
+        for hour in 0..<40 {
+            let now = Timestamp(millisecondsSince1970: Int64(hour) * 3_600_000)
+            forecaster.observe(Double(hour), at: now)
+            kept.append(forecaster)
+            try await store.save(forecaster, of: pool, at: now)
+        }
+        func found(_ hour: Int) async throws -> Forecaster? {
+            try await store.forecaster(of: pool, upTo: Timestamp(millisecondsSince1970: Int64(hour) * 3_600_000))?
+                .forecaster
+        }
+        #expect(try await found(50) == kept[39])
+        #expect(try await found(30) == kept[23])
+        #expect(try await found(20) == nil)
+        try await store.prune(before: Timestamp(millisecondsSince1970: 30 * 3_600_000))
+        #expect(try await found(30) == nil)
+        #expect(try await store.forecaster(of: PoolID(rawValue: "other"), upTo: .init(secondsSince1970: 1e9)) == nil)
     }
 
     @Test("a recorded tick comes back whole and decides the same again, bit for bit")

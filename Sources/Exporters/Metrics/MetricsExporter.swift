@@ -34,6 +34,7 @@ package enum MetricsExporter {
     }
 
     private static let poolGroups = [
-        PoolMetrics.demand, PoolMetrics.supply, PoolMetrics.boots, PoolMetrics.decisions, PoolMetrics.actions,
+        PoolMetrics.demand, PoolMetrics.forecast, PoolMetrics.supply, PoolMetrics.boots, PoolMetrics.decisions,
+        PoolMetrics.actions,
     ]
 }

@@ -1,4 +1,5 @@
 import Fleet
+import Forecast
 import Policy
 
 /// What is exported of each pool, by topic.
@@ -46,6 +47,44 @@ enum PoolMetrics {
                 Double($0.counters.readingErrors)
             },
         ])
+
+    static let forecast = MetricGroup<PoolSnapshot>(
+        title: "Forecast", labels: labels,
+        metrics: [
+            Metric(
+                "forecast_requests", label: "level",
+                "Demand to come: quantiles of the largest one-minute mean up to the end of the lead time."
+            ) { pool in
+                guard let demand = pool.output?.forecast?.demand else { return [] }
+                return zip(demand.levels, demand.maximum).map { (levelText($0), $1) }
+            },
+            Metric(
+                "forecast_lead_seconds",
+                "How far ahead is forecast: the cold start that decisions reckon with, and one interval."
+            ) { $0.output?.forecast?.demand.lead.seconds },
+            Metric(
+                "forecast_active",
+                "1 while the forecast is better than the last value and so fit to act on, 0 while it is not."
+            ) { $0.output?.forecast.map { $0.skill.isActive ? 1 : 0 } },
+            Metric(
+                "forecast_skill_ratio", label: "baseline",
+                "Share of the loss that the forecast saves over a naive one; below 0 it is worse."
+            ) { pool in
+                let skill = pool.output?.forecast?.skill
+                return [("last_value", skill?.overLastValue), ("seasonal_naive", skill?.overSeasonalNaive)]
+            },
+            Metric(
+                "forecast_error_requests",
+                "Mean absolute error of the median at the end of the lead time, some hours' worth."
+            ) { $0.output?.forecast?.skill.absoluteError },
+            Metric(
+                "forecast_coverage_ratio",
+                "Share of a day's peaks that came out at or under the configured quantile of the forecast."
+            ) { $0.output?.forecast?.skill.coverage },
+        ])
+
+    /// A probability as a label: `0.9`.
+    private static func levelText(_ level: Double) -> String { "\(level)" }
 
     static let supply = MetricGroup<PoolSnapshot>(
         title: "Replicas", labels: labels,

@@ -1,4 +1,5 @@
 import Fleet
+import Forecast
 import Policy
 
 /// One pool on the status page: what is, what should be and why, then the evidence.
@@ -66,6 +67,7 @@ struct PoolSection {
         var tiles = tile("demand", cell(demand.requests), parts.joined(separator: ", "))
         tiles += tile(
             "load", cell(pool.load, percentText), "grows above \(percentText(pool.settings.scaleUp.loadAbove))")
+        tiles += forecastTile
         let capacitySource = pool.settings.capacity == nil ? "per replica, learned" : "per replica, configured"
         tiles += tile("capacity", cell(pool.capacity), pool.capacity == nil ? "not learned yet" : capacitySource)
         let tokens = pool.rate(\.generationTokensPerSecond)
@@ -80,6 +82,18 @@ struct PoolSection {
         return "<dl class=\"tiles\">\(tiles)</dl>\n"
     }
 
+    private var forecastTile: HTML {
+        guard let forecast = pool.output?.forecast, let expected = forecast.expected(pool.settings.forecast) else {
+            return ""
+        }
+        let chance = percentText(pool.settings.forecast.quantile)
+        let trust =
+            forecast.skill.isActive ? "" : forecast.skill.overLastValue == nil ? ", still learning" : ", not trusted"
+        return tile(
+            "within \(spanText(forecast.demand.lead))", "\(shortNumber(expected))",
+            "requests at most, \(chance) sure\(trust)")
+    }
+
     private func tile(_ title: String, _ value: HTML, _ note: String) -> HTML {
         "<div><dt>\(title)</dt><dd>\(value)<small>\(note)</small></dd></div>"
     }
@@ -90,7 +104,8 @@ struct PoolSection {
         let demand = Chart(
             title: "Requests, last \(spanText(last.at - first.at))",
             lines: [
-                Chart.Line(name: "demand", style: "demand", values: points.map(\.requests), isFilled: true)
+                Chart.Line(name: "demand", style: "demand", values: points.map(\.requests), isFilled: true),
+                Chart.Line(name: "expected", style: "expected", values: points.map(\.expected)),
             ])
         func counts(_ name: String, _ count: (HistoryPoint) -> Int?, isFilled: Bool = false) -> Chart.Line {
             let values = points.map { count($0).map(Double.init) }

@@ -42,12 +42,12 @@ enum StatusPageStyle {
         margin-bottom:6px}
         .key{margin-left:12px}.key::before{content:"";display:inline-block;width:9px;height:9px;border-radius:3px;\
         margin-right:5px;background:var(--key)}.key b{color:var(--ink);font-variant-numeric:tabular-nums}
-        .demand{--key:var(--demand)}.serving{--key:var(--serving)}.current{--key:var(--current)}.target{--key:var(--target)}
+        .demand{--key:var(--demand)}.serving{--key:var(--serving)}.current{--key:var(--current)}.target,.expected{--key:var(--target)}
         .plot{position:relative}.plot svg{display:block;width:100%;height:96px}
         .plot .top{position:absolute;left:4px;top:5px;font-size:11px;line-height:1;color:var(--soft)}
         .grid{stroke:var(--line);fill:none;vector-effect:non-scaling-stroke}
         .line{stroke:var(--key);fill:none;stroke-width:1.8;stroke-linejoin:round;vector-effect:non-scaling-stroke}
-        .line.target{stroke-dasharray:5 3}
+        .line.target,.line.expected{stroke-dasharray:5 3}
         .area{fill:var(--key);opacity:.14}
         .scroll{overflow-x:auto}
         table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
@@ -73,5 +73,5 @@ enum StatusPageStyle {
         """
 
     /// The SHA-256 of `css` in Base64. A test computes it anew.
-    static let digest = "yEK2t76yCj26mr/k49zKO0Fxil6k4dDzh+b4Gna86tA="
+    static let digest = "OhfIL1FI+DP7smt+Yt39oxECQ86B8k3A+YzS5e45JmQ="
 }

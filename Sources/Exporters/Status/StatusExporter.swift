@@ -1,4 +1,5 @@
 package import Fleet
+import Forecast
 import Policy
 
 /// Renders a snapshot as JSON.
@@ -15,6 +16,8 @@ import Policy
 ///         "current", "target", "fleet_desired", "minimum", "maximum", "fleet_error",
 ///         "steps": [{"rule", "from", "to", "reason"}],
 ///         "demand": {"requests", "running", "waiting", "held", "capacity", "load", "coverage", "oldest_reading_seconds"},
+///         "forecast": {"lead_seconds", "active", "skill_over_last_value", "skill_over_seasonal_naive", "error_requests",
+///                      "coverage", "quantiles": [{"level", "requests"}]}    of the maximum over the lead time
 ///         "supply": {"serving": [id], "booting": [id], "draining", "stuck", "dead", "lost", "sleeping", "failed",
 ///                    "undelivered": count},
 ///         "cordoned": [id],            routers send these nothing new
@@ -75,6 +78,7 @@ package enum StatusExporter {
             "fleet_error": JSON(pool.input?.fleetError),
             "steps": decision.map { .array($0.steps.map(step)) },
             "demand": pool.output.map { demand(pool, $0.demand) },
+            "forecast": pool.output?.forecast.map(forecast),
             "supply": pool.output?.supply.map(supply),
             "cordoned": ids(pool.memory.draining.map(\.id)),
             "engines": pool.input.map { .array($0.observation.engines.map(engine)) },
@@ -97,6 +101,18 @@ package enum StatusExporter {
             "requests": JSON(demand.requests), "running": JSON(demand.running), "waiting": JSON(demand.waiting),
             "held": JSON(demand.held), "capacity": JSON(pool.capacity), "load": JSON(pool.load),
             "coverage": JSON(demand.coverage), "oldest_reading_seconds": JSON(pool.oldestReading),
+        ]
+    }
+
+    private static func forecast(_ forecast: PoolForecast) -> JSON {
+        let (demand, skill) = (forecast.demand, forecast.skill)
+        return [
+            "lead_seconds": JSON(demand.lead), "active": .bool(skill.isActive),
+            "skill_over_last_value": JSON(skill.overLastValue),
+            "skill_over_seasonal_naive": JSON(skill.overSeasonalNaive),
+            "error_requests": JSON(skill.absoluteError), "coverage": JSON(skill.coverage),
+            "quantiles": .array(
+                zip(demand.levels, demand.maximum).map { ["level": JSON($0), "requests": JSON($1)] }),
         ]
     }
 

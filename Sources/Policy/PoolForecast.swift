@@ -1,0 +1,33 @@
+import Fleet
+package import Forecast
+
+/// What a decision knew of the demand to come: over the time in which a replica ordered now would begin to serve.
+package struct PoolForecast: Hashable, Sendable, Codable {
+    package var demand: DemandForecast
+    /// How good such forecasts have been lately.
+    package var skill: ForecastSkill
+
+    package init(demand: DemandForecast, skill: ForecastSkill) {
+        self.demand = demand
+        self.skill = skill
+    }
+
+    /// Demand at the level that the settings name: the largest one-minute mean up to the end of the lead time.
+    package func expected(_ settings: ForecastSettings) -> Double? {
+        demand.levels.firstIndex { $0 >= settings.quantile }.map { demand.maximum[$0] }
+    }
+}
+
+extension PolicySettings {
+    /// A forecaster for a pool that is looked at as often as these settings say, before it has seen anything.
+    package var newForecaster: Forecaster {
+        Forecaster(settings: forecast, step: max(interval, Forecaster.shortestStep))
+    }
+
+    /// Whether a forecaster that was kept is one that these settings would make.
+    package func wouldMake(_ forecaster: Forecaster) -> Bool {
+        let fresh = newForecaster
+        return (forecaster.settings, forecaster.step, forecaster.horizons)
+            == (fresh.settings, fresh.step, fresh.horizons)
+    }
+}
