@@ -9,7 +9,9 @@ import Policy
 @main
 enum Benchmarks {
     static func main() throws {
-        let folder = CommandLine.arguments.dropFirst().first ?? "Tests/Fixtures/vllm/0.32.0"
+        let arguments = CommandLine.arguments.dropFirst()
+        if arguments.first == "forecast" { return try ForecastBench.run(Array(arguments.dropFirst())) }
+        let folder = arguments.first ?? "Tests/Fixtures/vllm/0.32.0"
         let body = try [UInt8](Data(contentsOf: URL(filePath: folder + "/metrics-load-running4-waiting2.prom")))
         measure("read vLLM metrics", bytes: body.count) {
             _ = try? EngineProfile.vllm.read(body, contentType: "text/plain; version=1.0.0")

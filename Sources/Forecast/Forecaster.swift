@@ -200,50 +200,58 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
 
     /// Beyond the longest horizon, what is said holds for that one, and so does `lead` of the answer.
     package func forecast(over lead: Duration) -> DemandForecast? {
-        guard let last, let first = heads.first, first.issued(in: slot) != nil else { return nil }
-        let upper = heads.firstIndex { step * $0.horizon >= lead } ?? heads.count - 1
+        guard let last, !heads.isEmpty, heads[0].issued(in: slot) != nil else { return nil }
+        let upper = upperHead(lead)
         let lower = max(0, upper - 1)
-        let reach = min(max(lead, step), horizons[upper])
-        let share =
-            upper == lower
-            ? 1 : log(reach.seconds / horizons[lower].seconds) / log(horizons[upper].seconds / horizons[lower].seconds)
-        var sample = settings.levels.indices.map {
-            (1 - share) * sampleQuantile($0, of: heads[lower]) + share * sampleQuantile($0, of: heads[upper])
+        let reach = min(max(lead, horizons[0]), horizons[upper])
+        // Whole milliseconds, as in `later`.
+        let span = Double(reach.wholeMilliseconds) / Double(stepMilliseconds)
+        let (near, far) = (Double(heads[lower].horizon), Double(heads[upper].horizon))
+        let share = upper == lower ? 1 : log(span / near) / log(far / near)
+        var sample = settings.levels
+        var maximum = settings.levels
+        for level in settings.levels.indices {
+            let (here, there) = (sampleQuantile(level, of: lower), sampleQuantile(level, of: upper))
+            sample[level] = here + share * (there - here)
+            maximum[level] = 0
         }
         // A longer window has no smaller maximum.
-        var maximum = settings.levels.indices.map { level in
-            let below = heads[...lower].map { maximumQuantile(level, of: $0) }.max() ?? 0
-            return (1 - share) * below + share * max(below, maximumQuantile(level, of: heads[upper]))
+        for head in 0...upper {
+            for level in settings.levels.indices {
+                let raised = max(maximum[level], maximumQuantile(level, of: head))
+                maximum[level] += (head == upper ? share : 1) * (raised - maximum[level])
+            }
         }
         let calendar = settings.calendar
-        limit(&sample, times: calendar.multiplier(at: last + reach))
-        limit(&maximum, times: calendar.largestMultiplier(after: last, through: last + reach))
+        let end = later(last, reach.wholeMilliseconds)
+        limit(&sample, times: calendar.multiplier(at: end))
+        limit(&maximum, times: calendar.largestMultiplier(after: last, through: end))
         return DemandForecast(lead: reach, levels: settings.levels, sample: sample, maximum: maximum)
     }
 
     /// How good forecasts this far ahead have been; `nil` without horizons.
     package func skill(over lead: Duration) -> ForecastSkill? {
-        guard let upper = heads.firstIndex(where: { step * $0.horizon >= lead }) ?? heads.indices.last else {
-            return nil
-        }
-        return heads[upper].rivals.skill(lead: horizons[upper])
+        heads.isEmpty ? nil : heads[upperHead(lead)].rivals.skill(lead: horizons[upperHead(lead)])
     }
 
-    private func sampleQuantile(_ level: Int, of head: ForecastHead) -> Double {
-        guard let issued = head.issued(in: slot) else { return 0 }
-        return quantile(level, issued.point, issued.sampleScale, head.sample)
+    /// The head with the shortest horizon that reaches so far, or the last one.
+    private func upperHead(_ lead: Duration) -> Int { horizons.firstIndex { $0 >= lead } ?? heads.count - 1 }
+
+    private func sampleQuantile(_ level: Int, of head: Int) -> Double {
+        guard let issued = heads[head].issued(in: slot) else { return 0 }
+        return quantile(level, issued.point, issued.sampleScale, heads[head].sample.thresholds[level])
     }
 
-    private func maximumQuantile(_ level: Int, of head: ForecastHead) -> Double {
-        guard let issued = head.issued(in: slot) else { return 0 }
-        return quantile(level, issued.peak, issued.maximumScale, head.maximum)
+    private func maximumQuantile(_ level: Int, of head: Int) -> Double {
+        guard let issued = heads[head].issued(in: slot) else { return 0 }
+        return quantile(level, issued.peak, issued.maximumScale, heads[head].maximum.thresholds[level])
     }
 
     /// In units of demand. While nothing is known of errors, anything up to twice the point is thought possible.
-    private func quantile(_ level: Int, _ point: Double, _ scale: Double, _ errors: ErrorQuantiles) -> Double {
+    private func quantile(_ level: Int, _ point: Double, _ scale: Double, _ threshold: Double) -> Double {
         guard let stabiliser else { return 0 }
         guard scale > 0 else { return 2 * settings.levels[level] * stabiliser.value(point) }
-        return stabiliser.value(point + scale * errors.thresholds[level])
+        return stabiliser.value(point + scale * threshold)
     }
 
     /// Puts quantiles in order, keeps them near what the last three days had, and lets events multiply them.

@@ -249,8 +249,9 @@ def test_every_series_arrives_in_both_formats(busy_agent, closing, tmp_path):
         assert len(prometheus.now(f'scale_agent_maximum_replicas{{job="{job}"}} == 4')) == 1
 
 
-# What a local pool without any trouble cannot show.
-SHOWS_NOTHING_HERE = {"scale_agent_fleet_desired_replicas"}
+# What a local pool without any trouble cannot show, nor one that has watched for less than an hour.
+SHOWS_NOTHING_HERE = {
+    "scale_agent_fleet_desired_replicas", "scale_agent_forecast_skill_ratio", "scale_agent_forecast_coverage_ratio"}
 
 
 def dashboard_expressions():

@@ -22,7 +22,10 @@ struct RecentPeak: Hashable, Sendable, Codable {
             hour = slot / slotsPerHour
             place = hours.begin(hour)
             hours[place] = 0
-            value = (0..<Self.kept).compactMap { back in hours.find(hour - back).map { hours[$0] } }.max() ?? 0
+            value = 0
+            for back in 0..<Self.kept {
+                if let place = hours.find(hour - back) { value = max(value, hours[place]) }
+            }
         }
         hours[place] = max(hours[place], sample)
         value = max(value, sample)
