@@ -1,11 +1,11 @@
 /// Spans as the file writes them: `500ms`, `15s`, `1h30m`, `14d`.
-enum DurationText {
+package enum DurationText {
     private static let units: KeyValuePairs<String, Int64> = [
         "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1,
     ]
 
     /// Whole numbers with units from large to small, each unit once; `nil` for anything else.
-    static func parse(_ text: String) -> Duration? {
+    package static func parse(_ text: String) -> Duration? {
         var rest = text[...]
         var units = Self.units[...]
         var total: Int64 = 0
@@ -23,7 +23,7 @@ enum DurationText {
         return .milliseconds(total)
     }
 
-    static func format(_ span: Duration) -> String {
+    package static func format(_ span: Duration) -> String {
         var rest = span.components.seconds * 1000 + span.components.attoseconds / 1_000_000_000_000_000
         var text = ""
         for (unit, milliseconds) in units where rest >= milliseconds {

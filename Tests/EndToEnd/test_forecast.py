@@ -1,19 +1,16 @@
 """`scale-agent forecast`: where series come from, what is printed and written, and what is said when it cannot be."""
 import csv
 import gzip
-import http.server
 import json
 import re
 import shutil
-import sqlite3
 import subprocess
-import threading
 import time
-import urllib.parse
 
 import pytest
 
 from harness import Process, eventually, free_port, get, scale_agent
+from recorded import FakePrometheus, matrix, rewrite_history
 
 needs_prometheus = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("promtool")), reason="!!! LEFT OUT: no prometheus and promtool")
@@ -193,38 +190,6 @@ def test_a_wrong_command_line(arguments, finding):
 # Prometheus
 
 
-class FakePrometheus:
-    """Answers every query with what it is told to, and remembers what it was asked."""
-
-    def __init__(self, answer):
-        self.queries, self.headers = [], []
-        fake = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                parts = urllib.parse.urlsplit(self.path)
-                query = {name: values[0] for name, values in urllib.parse.parse_qs(parts.query).items()}
-                fake.queries.append((parts.path, query))
-                fake.headers.append(self.headers)
-                status, body = answer(query)
-                data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def end(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 @pytest.fixture
 def fake(closing):
     def start(answer):
@@ -235,23 +200,12 @@ def fake(closing):
     return start
 
 
-def matrix(query, *metrics):
-    start, end, step = (float(query[name]) for name in ("start", "end", "step"))
-    moments = [start + step * index for index in range(round((end - start) / step) + 1)]
-    return {
-        "status": "success",
-        "data": {
-            "resultType": "matrix",
-            "result": [
-                {"metric": metric, "values": [[moment, str(demand(int(moment) // STEP))] for moment in moments]}
-                for metric in metrics
-            ],
-        },
-    }
+def answer(query, *metrics):
+    return matrix(query, lambda second: demand(second // STEP), *metrics)
 
 
 def test_a_long_range_is_asked_for_in_pieces(fake, trace, tmp_path):
-    server = fake(lambda query: (200, matrix(query, {"pool": "chat"})))
+    server = fake(lambda query: (200, answer(query, {"pool": "chat"})))
     token = tmp_path / "token"
     token.write_text("abc123\n")
     query = 'sum(demand{pool="chat"}) + 0 & π'
@@ -275,10 +229,10 @@ def test_a_long_range_is_asked_for_in_pieces(fake, trace, tmp_path):
      "parse error: unexpected <op:+>"),
     (lambda query: (503, b"no backend"), "expected status 200, found 503"),
     (lambda query: (200, b"<html>"), "this is no answer of a Prometheus server"),
-    (lambda query: (200, matrix(query)), "expected one series, found none"),
-    (lambda query: (200, matrix(query, {"__name__": "up", "job": "a"}, {"__name__": "up", "job": "b"})),
+    (lambda query: (200, answer(query)), "expected one series, found none"),
+    (lambda query: (200, answer(query, {"__name__": "up", "job": "a"}, {"__name__": "up", "job": "b"})),
      'expected one series, found 2; add them up with sum(...) or select one:\n  up{job="a"}\n  up{job="b"}'),
-    (lambda query: (200, matrix(query, {"start": query["start"]})), "expected one series, found 2"),
+    (lambda query: (200, answer(query, {"start": query["start"]})), "expected one series, found 2"),
 ], ids=["refused", "status", "no JSON", "none", "two", "two in turn"])
 def test_answers_that_are_no_series(fake, answer, finding):
     result = scale_agent(
@@ -345,23 +299,10 @@ def test_an_agents_own_history(start_agent, start_sim, trace):
     agent.after_ticks(1)
     assert agent.stop() == 0
     values = series(days=3)
-    # Days of ticks, as this one would have been with another demand.
-    database = sqlite3.connect(start_agent.state / "history.sqlite")
-    with database:
-        columns = [row[1] for row in database.execute("PRAGMA table_info(tick)")]
-        first = dict(zip(columns, database.execute("SELECT * FROM tick ORDER BY at DESC LIMIT 1").fetchone()))
-        database.execute("DELETE FROM tick")
-        output = json.loads(first["output"])
-        rows = []
-        for slot, value in enumerate(values):
-            output["demand"].update(running=value - 5, waiting=5)
-            # Ticks are late by a little, and one in a hundred is lost.
-            if slot % 100 != 50:
-                rows.append(tuple(
-                    {**first, "at": slot * STEP * 1000 + slot % 7 * 900, "output": json.dumps(output)}[name]
-                    for name in columns))
-        database.executemany(f"INSERT INTO tick VALUES ({','.join('?' * len(columns))})", rows)
-    database.close()
+    # Days of ticks, late by a little, one in a hundred lost.
+    rewrite_history(
+        start_agent.state / "history.sqlite",
+        [(slot * STEP * 1000 + slot % 7 * 900, value) for slot, value in enumerate(values) if slot % 100 != 50])
     start_agent.write(CONFIG.format(engine=sim.url, interval="1m"))
     ask = ["--history", "--config", start_agent.config, "--models", "last-value"]
     document = scores(*ask)

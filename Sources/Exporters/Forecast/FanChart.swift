@@ -19,6 +19,18 @@ struct FanChart: Sendable {
 
     private static let (width, height) = (600.0, 150.0)
 
+    /// On top of the status page's style; `legend` and `swatches` are what stands around the charts of a report.
+    static let css = """
+
+        .plot.fan{margin-bottom:18px}.plot.fan svg{height:170px}
+        .band{fill:var(--current);opacity:.2}.band0{opacity:.45}
+        .median{stroke:var(--current);stroke-width:1.2}.actual{stroke:var(--ink);stroke-width:1.1}
+        .day{position:absolute;top:100%;font-size:11px;line-height:16px;color:var(--soft)}
+        .swatches{font-size:12.5px;color:var(--soft);margin:0 0 10px}.swatches .key:first-child{margin-left:0}
+        .legend{margin-top:14px}.legend p{margin:0;font-size:12.5px}
+        main td,main th{padding-right:11px}
+        """
+
     var html: HTML {
         let ceiling = self.ceiling
         func at(_ x: Double, _ value: Double) -> String {

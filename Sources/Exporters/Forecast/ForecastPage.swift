@@ -14,7 +14,7 @@ extension ForecastReport {
         let page: HTML = """
             <!doctype html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">\
-            <title>Forecast of \(name)</title><style>\(HTML(stringLiteral: StatusPageStyle.css + Self.css))</style></head>
+            <title>Forecast of \(name)</title><style>\(HTML(stringLiteral: StatusPageStyle.css + FanChart.css + Self.css))</style></head>
             <body><header><h1>Forecast of \(name)</h1><p>\(summary)</p></header><main>
             <section><h2>Scores <small>averages over \(horizonNames)</small></h2>\(scoreTable)<div class="legend">\(legend)\
             </div></section>
@@ -26,16 +26,9 @@ extension ForecastReport {
 
     private static let css = """
 
-        .plot.fan{margin-bottom:18px}.plot.fan svg{height:170px}
-        .band{fill:var(--current);opacity:.2}.band0{opacity:.45}
         .came{--key:var(--ink)}.near{--key:color-mix(in srgb,var(--current) 45%,var(--card))}
-        .far{--key:color-mix(in srgb,var(--current) 20%,var(--card))}.swatches .key:first-child{margin-left:0}
-        main td,main th{padding-right:11px}
-        .median{stroke:var(--current);stroke-width:1.2}.actual{stroke:var(--ink);stroke-width:1.1}
-        .day{position:absolute;top:100%;font-size:11px;line-height:16px;color:var(--soft)}
-        .legend{margin-top:14px}.legend p{margin:0;font-size:12.5px}
+        .far{--key:color-mix(in srgb,var(--current) 20%,var(--card))}
         .best{font-weight:650;color:var(--good)}
-        .swatches{font-size:12.5px;color:var(--soft);margin:0 0 10px}
         """
 
     private var horizonNames: String {

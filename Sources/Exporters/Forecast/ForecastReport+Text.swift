@@ -16,14 +16,8 @@ extension ForecastReport {
             case .left(let reason): rows.append(([row.name], reason))
             }
         }
-        let widths = head.indices.map { index in
-            rows.map { index < $0.cells.count ? $0.cells[index].count : 0 }.max() ?? 0
-        }
-        let lines = rows.map { row in
-            row.cells.enumerated().map { index, cell in
-                let blank = String(repeating: " ", count: max(0, widths[index] - cell.count))
-                return index == 0 ? cell + blank : blank + cell
-            }.joined(separator: "  ") + (row.reason.map { "  " + $0 } ?? "")
+        let lines = zip(textTable(rows.map(\.cells)), rows).map { line, row in
+            line + (row.reason.map { "  " + $0 } ?? "")
         }
         return (["\(name): \(summary)", ""] + lines + [""] + Self.legend).joined(separator: "\n")
     }

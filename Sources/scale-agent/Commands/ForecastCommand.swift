@@ -3,7 +3,6 @@ import Config
 import Exporters
 import Fleet
 import Forecast
-import Foundation
 import Policy
 
 struct ForecastCommand: AsyncParsableCommand {
@@ -22,37 +21,7 @@ struct ForecastCommand: AsyncParsableCommand {
             valueName: "trace"))
     var trace: String?
 
-    @Option(
-        help: ArgumentHelp("The column of the values; default is requests, else the second one.", valueName: "name"))
-    var column: String?
-
-    @Flag(help: "Take the demand that the agent of the configuration has recorded.")
-    var history = false
-
-    @OptionGroup var config: ConfigOption
-
-    @Option(help: "The pool whose history is taken, where there are several.")
-    var pool: String?
-
-    @Option(help: ArgumentHelp("A Prometheus server, such as http://127.0.0.1:9090.", valueName: "url"))
-    var prometheus: String?
-
-    @Option(help: ArgumentHelp("What to ask of it, in PromQL; exactly one series.", valueName: "promql"))
-    var query: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "From when, in RFC 3339 or seconds since 1970; default is 14 days before the end.", valueName: "time"))
-    var start: String?
-
-    @Option(help: ArgumentHelp("Until when; default is now.", valueName: "time"))
-    var end: String?
-
-    @Option(help: "Seconds from sample to sample that Prometheus is asked for.")
-    var step = 15.0
-
-    @Option(help: ArgumentHelp("Holds the bearer token for Prometheus.", valueName: "file"))
-    var tokenFile: String?
+    @OptionGroup var series: SeriesOptions
 
     @Option(help: ArgumentHelp("The forecasters, by name and separated by commas; default is all.", valueName: "names"))
     var models: NameList?
@@ -88,19 +57,7 @@ struct ForecastCommand: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
-        guard [trace != nil, history, prometheus != nil].count(where: { $0 }) == 1 else {
-            throw ValidationError("Name one of: a trace, --history, --prometheus.")
-        }
-        guard (prometheus == nil) == (query == nil) else {
-            throw ValidationError("--prometheus and --query belong together.")
-        }
-        guard (column == nil || trace != nil) && (pool == nil || history) else {
-            throw ValidationError("--column goes with a trace, --pool with --history.")
-        }
-        guard prometheus != nil || (start ?? end ?? tokenFile) == nil else {
-            throw ValidationError("--start, --end and --token-file go with --prometheus.")
-        }
-        guard (0.001...3600).contains(step) else { throw ValidationError("--step must be 0.001 to 3600 seconds.") }
+        try series.check(trace: trace, takesPool: false)
         guard testDays.map({ $0 > 0 && $0 <= 3650 }) ?? true else {
             throw ValidationError("--test-days must be above 0 and at most 3650.")
         }
@@ -118,8 +75,9 @@ struct ForecastCommand: AsyncParsableCommand {
 
     func run() async throws {
         let progress = ProgressLine()
-        let (source, ownCalendar) = try source()
-        let calendar = try zone.map { try Self.calendar(of: $0) } ?? ownCalendar
+        let (source, pool) = try series.source(trace: trace)
+        let calendar =
+            try zone.map { try Self.calendar(of: $0) } ?? pool?.settings.forecast.calendar ?? ForecastCalendar()
         var report: ForecastReport
         do {
             let series = try await source.series { progress.show("reading", share: $0) }
@@ -166,43 +124,6 @@ struct ForecastCommand: AsyncParsableCommand {
         return settings
     }
 
-    // MARK: Sources
-
-    private func source() throws -> (source: SeriesSource, calendar: ForecastCalendar) {
-        if let trace { return (.file(trace, column: column), ForecastCalendar()) }
-        guard let prometheus, let query else { return try recorded() }
-        let end = try self.end.map { try Self.moment($0, "--end") } ?? Surroundings.now()
-        let start = try self.start.map { try Self.moment($0, "--start") } ?? end - .seconds(14 * 86_400)
-        let step = Duration.milliseconds(Int64((step * 1000).rounded()))
-        guard start < end, (end - start).seconds / step.seconds < Double(SampleSeries.slotsAtMost) else {
-            throw ValidationError(
-                "--start must be before --end, by at most \(SampleSeries.slotsAtMost) times --step.")
-        }
-        var range = PrometheusRange(server: prometheus, query: query, start: start, end: end, step: step)
-        if let tokenFile {
-            do {
-                range.token = String(decoding: try Surroundings.read(tokenFile), as: UTF8.self)
-                    .trimmingCharacters(in: .whitespacesAndNewlines)
-            } catch {
-                Surroundings.printError("\(tokenFile): \(error)")
-                throw ExitCode.unreachable
-            }
-        }
-        return (.prometheus(range), ForecastCalendar())
-    }
-
-    private func recorded() throws -> (SeriesSource, ForecastCalendar) {
-        let loaded = try config.loadRequired()
-        let pools = loaded.pools.filter { pool == nil || $0.id.rawValue == pool }
-        guard let only = pools.first, pools.count == 1 else {
-            let known = loaded.pools.map(\.id.rawValue).joined(separator: ", ")
-            throw ValidationError("--pool must name one of the configuration's pools: \(known).")
-        }
-        let source = SeriesSource.history(
-            loaded.stateDirectory + "/history.sqlite", only.id, interval: only.settings.interval)
-        return (source, only.settings.forecast.calendar)
-    }
-
     private static func calendar(of zone: String) throws -> ForecastCalendar {
         do {
             let clock = try CivilClock(zone: zone, environment: Surroundings.environment) {
@@ -218,40 +139,4 @@ struct ForecastCommand: AsyncParsableCommand {
             throw ValidationError("--zone: \(error)")
         }
     }
-
-    private static func moment(_ text: String, _ option: String) throws -> Timestamp {
-        if let seconds = Double(text), seconds.magnitude < 1e11 { return Timestamp(secondsSince1970: seconds) }
-        for fractional in [false, true] {
-            let style = Date.ISO8601FormatStyle(includingFractionalSeconds: fractional)
-            if let date = try? style.parse(text) { return Timestamp(secondsSince1970: date.timeIntervalSince1970) }
-        }
-        throw ValidationError(
-            "\(option): expected a time such as 2026-03-01T00:00:00Z, or seconds since 1970, found \(text).")
-    }
-}
-
-/// Names separated by commas.
-struct NameList: ExpressibleByArgument {
-    var names: [String]
-
-    init?(argument: String) {
-        names = argument.split(separator: ",", omittingEmptySubsequences: false).map {
-            $0.trimmingCharacters(in: .whitespaces)
-        }
-    }
-}
-
-/// Different numbers separated by commas.
-struct NumberList: ExpressibleByArgument {
-    var numbers: [Double]
-
-    init(_ numbers: [Double]) { self.numbers = numbers }
-
-    init?(argument: String) {
-        let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-        numbers = parts.compactMap { Double($0.trimmingCharacters(in: .whitespaces)) }
-        guard numbers.count == parts.count, Set(numbers).count == parts.count else { return nil }
-    }
-
-    var defaultValueDescription: String { numbers.map { "\($0)".replacing(".0", with: "") }.joined(separator: ",") }
 }
