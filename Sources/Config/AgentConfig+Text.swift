@@ -70,7 +70,10 @@ extension PoolConfig {
         text.line("max", "\(settings.maximum)")
         text.line("interval", settings.interval)
         text.group("policy") { settings.writePolicy(to: &$0) }
-        text.group("forecast") { settings.forecast.write(to: &$0) }
+        text.group("forecast") { text in
+            text.line("act", "\(settings.signals.actsOnForecast)")
+            settings.forecast.write(to: &text)
+        }
         text.group("boot") { text in
             text.line("expected", settings.boot.expected)
             text.line("deadline", settings.boot.deadline)

@@ -1,9 +1,13 @@
+import Forecast
 import Policy
 
 extension PolicySettings {
     /// The keys of a pool that say how it is sized, except its bounds.
-    static func read(_ pool: MappingReader) -> PolicySettings {
+    static func read(_ pool: MappingReader, _ zones: ZoneFiles) -> PolicySettings {
         var settings = PolicySettings()
+        let forecast = pool.mapping("forecast")
+        forecast.read("act", .yesOrNo, into: &settings.signals.actsOnForecast)
+        settings.forecast = ForecastSettings.read(forecast, zones)
         pool.read("interval", .duration(.seconds(1) ... .seconds(300), example: "15s"), into: &settings.interval)
         pool.read("capacity", .number(0.01...1_000_000, example: "16"), into: &settings.capacity)
         let policy = pool.mapping("policy")

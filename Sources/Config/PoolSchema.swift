@@ -1,5 +1,4 @@
 import Fleet
-import Forecast
 import Policy
 
 extension PoolConfig {
@@ -13,9 +12,8 @@ extension PoolConfig {
             pool.missing("engine", "say at least where it is: endpoints: [\"http://127.0.0.1:8000\"]")
         }
         let engine = EngineConfig.read(pool.mapping("engine"), driver: driver, hasDriver: hasDriver, secrets)
-        var settings = PolicySettings.read(pool)
-        settings.forecast = ForecastSettings.read(
-            pool.mapping("forecast"), ZoneFiles(environment: secrets.environment, readFile: secrets.readFile))
+        var settings = PolicySettings.read(
+            pool, ZoneFiles(environment: secrets.environment, readFile: secrets.readFile))
         readBounds(pool, &settings, engine, driver, hasDriver: hasDriver)
         let price = pool.read("usd_per_hour", .number(0...100_000, example: "3.90"))
         pool.finish()

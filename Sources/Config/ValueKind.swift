@@ -38,6 +38,12 @@ extension ValueKind {
     }
 }
 
+extension ValueKind<Bool> {
+    static var yesOrNo: Self {
+        ValueKind("true or false", example: "true") { ["true": true, "false": false][$0] }
+    }
+}
+
 // MARK: - Numbers
 
 extension ValueKind<Int> {

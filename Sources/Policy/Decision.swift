@@ -37,10 +37,13 @@ package struct DecisionStep: Hashable, Sendable, Codable {
 package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
     case observedDemand = "observed_demand"
     case queue
+    case forecast
     case headroom
     case freshData = "fresh_data"
     case afterGap = "after_gap"
     case band
+    case forecastHold = "forecast_hold"
+    case consolidation
     case bootsInFlight = "boots_in_flight"
     case dwell
     case cooldownDown = "cooldown_down"
@@ -61,6 +64,7 @@ package enum Reason: Hashable, Sendable, Codable {
     case capacityUnknown
     case withinTolerance(load: Double, threshold: Double, tolerance: Double)
     case queue(waiting: Double, perReplica: Double)
+    case forecast(requests: Double, lead: Duration)
     case headroom(replicas: Int)
     case fleetUnknown(String)
     case noData
@@ -69,6 +73,7 @@ package enum Reason: Hashable, Sendable, Codable {
     case restart(age: Duration, window: Duration)
     case band(load: Double, below: Double)
     case wouldNotFit(load: Double, threshold: Double)
+    case neededAgain(requests: Double, within: Duration)
     case bootsInFlight(Int)
     case dwell(calmFor: Duration, needed: Duration)
     case cooldown(remaining: Duration)

@@ -15,6 +15,7 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     /// One more replica for every so many waiting requests; `nil` leaves the queue to the load.
     package var requestsPerReplicaInQueue: Double?
     package var headroom: Headroom = .replicas(0)
+    package var signals = Signals()
     /// Share by which the load may miss its threshold before anything is done, 0 to 1.
     package var tolerance = 0.1
     /// A reading older than this is no reading.
@@ -52,6 +53,13 @@ package struct PolicySettings: Hashable, Sendable, Codable {
         package init() {}
     }
 
+    /// What besides the present load has a say.
+    package struct Signals: Hashable, Sendable, Codable {
+        /// Forecasts are acted on while they are good enough.
+        package var actsOnForecast = true
+        package init() {}
+    }
+
     package struct Boot: Hashable, Sendable, Codable {
         /// A cold start from order to first answer, until enough have been measured.
         package var expected: Duration = .seconds(420)
@@ -79,10 +87,18 @@ package enum Headroom: Hashable, Sendable, Codable {
     case ratio(Double)
 }
 
+/// A part of the settings that those of an earlier version may lack.
+private protocol AddedLater: Decodable {
+    init()
+}
+
+extension ForecastSettings: AddedLater {}
+extension PolicySettings.Signals: AddedLater {}
+
 extension KeyedDecodingContainer {
     /// Settings that were stored without these have the defaults: the decoder that the compiler writes for
     /// `PolicySettings` calls this in place of the method of the library.
-    fileprivate func decode(_ type: ForecastSettings.Type, forKey key: Key) throws -> ForecastSettings {
-        try decodeIfPresent(type, forKey: key) ?? ForecastSettings()
+    fileprivate func decode<Part: AddedLater>(_ type: Part.Type, forKey key: Key) throws -> Part {
+        try decodeIfPresent(type, forKey: key) ?? Part()
     }
 }

@@ -14,9 +14,10 @@ package struct PoolController: Sendable {
     /// In the order in which they are asked; `step` relies on the needs coming first.
     package static let rules: [any Rule] = needs + rest
 
-    static let needs: [any Rule] = [ObservedDemand(), Queue(), HeadroomRule()]
+    static let needs: [any Rule] = [ObservedDemand(), Queue(), ForecastNeed(), HeadroomRule()]
     static let rest: [any Rule] = [
-        FreshData(), AfterGap(), Band(), BootsInFlight(), Dwell(), CooldownDown(), DrainPending(), StepDown(),
+        FreshData(), AfterGap(), Band(), ForecastHold(), Consolidation(), BootsInFlight(), Dwell(), CooldownDown(),
+        DrainPending(), StepDown(),
         CooldownUp(), StepUp(), BackOffRule(), Maximum(), GroupMaximum(), Minimum(),
     ]
 
@@ -55,10 +56,11 @@ package struct PoolController: Sendable {
         noteResize(fleet, &events, now: input.now)
         learnCapacity(input.observation, supply, now: input.now)
 
+        let demand = demand(input.observation, supply)
+        let forecast = forecast(demand, &events, now: input.now)
         let tick = TickContext(
             now: input.now, settings: settings, memory: memory, fleet: fleet, observation: input.observation,
-            supply: supply, demand: demand(input.observation, supply), capacity: capacity)
-        let forecast = forecast(tick.demand, &events, now: input.now)
+            supply: supply, demand: demand, capacity: capacity, forecast: forecast)
         var decision = decide(tick)
 
         var action: PlannedAction?
@@ -82,7 +84,13 @@ package struct PoolController: Sendable {
             return nil
         }
         if skill.isActive != before { events.append(.forecastTrusted(skill.isActive)) }
-        return PoolForecast(demand: ahead, skill: skill)
+        var forecast = PoolForecast(demand: ahead, skill: skill)
+        // Stopping saves nothing until the time is over for which a start is paid before it serves.
+        let breakEven = lead
+        if forecaster?.skill(over: breakEven)?.isActive == true {
+            forecast.untilBreakEven = breakEven == lead ? ahead : forecaster?.forecast(over: breakEven)
+        }
+        return forecast
     }
 
     // MARK: Rules

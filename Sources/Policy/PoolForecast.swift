@@ -6,6 +6,9 @@ package struct PoolForecast: Hashable, Sendable, Codable {
     package var demand: DemandForecast
     /// How good such forecasts have been lately.
     package var skill: ForecastSkill
+    /// The same over the time within which a replica that is needed again is better kept than stopped and started;
+    /// `nil` unless forecasts so far ahead are good enough to be acted on.
+    package var untilBreakEven: DemandForecast?
 
     package init(demand: DemandForecast, skill: ForecastSkill) {
         self.demand = demand
@@ -13,8 +16,13 @@ package struct PoolForecast: Hashable, Sendable, Codable {
     }
 
     /// Demand at the level that the settings name: the largest one-minute mean up to the end of the lead time.
-    package func expected(_ settings: ForecastSettings) -> Double? {
-        demand.levels.firstIndex { $0 >= settings.quantile }.map { demand.maximum[$0] }
+    package func expected(_ settings: ForecastSettings) -> Double? { demand.largest(settings) }
+}
+
+extension DemandForecast {
+    /// At the level that the settings name.
+    func largest(_ settings: ForecastSettings) -> Double? {
+        levels.firstIndex { $0 >= settings.quantile }.map { maximum[$0] }
     }
 }
 

@@ -11,6 +11,7 @@ extension Reason: CustomStringConvertible {
             "load \(percent(load)) is within \(percent(tolerance)) of \(percent(threshold))"
         case .queue(let waiting, let perReplica):
             "\(number(waiting)) requests wait, one replica for every \(number(perReplica))"
+        case .forecast(let requests, let lead): "\(number(requests)) requests are expected within \(span(lead))"
         case .headroom(let replicas): "headroom of \(replicas)"
         case .fleetUnknown(let error): "the control plane does not answer: \(error)"
         case .noData: "no engine answers"
@@ -20,6 +21,8 @@ extension Reason: CustomStringConvertible {
         case .band(let load, let below): "load \(percent(load)) is not below \(percent(below))"
         case .wouldNotFit(let load, let threshold):
             "one replica less would be loaded \(percent(load)), above \(percent(threshold))"
+        case .neededAgain(let requests, let within):
+            "\(number(requests)) requests are expected within \(span(within)), too soon to stop and start again"
         case .bootsInFlight(let count): "\(count) booting"
         case .dwell(let calm, let needed): "calm for \(span(calm)) of \(span(needed))"
         case .cooldown(let remaining): "cooldown, \(span(remaining)) left"

@@ -35,6 +35,8 @@ import Testing
         #expect(settings.calendar.clock == .utc)
         #expect(settings.quantile == 0.9)
         #expect(try Self.settings("forecast: {zone: UTC}") == settings)
+        let pools = try parse(Self.text("forecast: {act: false}")).pools
+        #expect(pools.map(\.settings.signals.actsOnForecast) == [false])
     }
 
     @Test("every key is read, in local time where nothing else is said")
@@ -55,9 +57,9 @@ import Testing
         #expect(settings.levels == [0.5, 0.9, 0.95, 0.99])
     }
 
-    @Test("the effective settings read back as the same")
-    func readsBack() throws {
-        let config = try parse(Self.text(Self.block))
+    @Test("the effective settings read back as the same", arguments: [block, "forecast: {act: false}"])
+    func readsBack(block: String) throws {
+        let config = try parse(Self.text(block))
         #expect(try parse(config.describe(), file: "/x.yaml").pools == config.pools)
     }
 
@@ -210,6 +212,7 @@ import Testing
         var old = text
         old.replaceSubrange(start.lowerBound...end, with: "\"other\":1")
         #expect(!old.contains("forecast"))
+        old = old.replacing("\"signals\":", with: "\"another\":")
         #expect(try JSONDecoder().decode(PolicySettings.self, from: Data(old.utf8)) == settings)
     }
 

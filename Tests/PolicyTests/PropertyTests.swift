@@ -42,7 +42,8 @@ import Testing
             if maybe(50) {
                 let memory = Bool.random(using: &random) ? pool.controller.memory : PoolMemory()
                 pool.controller = PoolController(
-                    pool: PoolID(rawValue: "p"), settings: pool.controller.settings, memory: memory)
+                    pool: PoolID(rawValue: "p"), settings: pool.controller.settings, memory: memory,
+                    forecaster: pool.controller.forecaster)
             }
         }
     }

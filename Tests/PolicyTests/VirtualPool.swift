@@ -18,6 +18,11 @@ struct VirtualPool {
     var controlPlaneDown = false
     private(set) var replicas: [(number: Int, launched: Timestamp)] = []
     private(set) var log: [(at: Timestamp, output: TickOutput)] = []
+    /// Share of the KV cache in use and generated tokens a second, of all replicas together.
+    var kvCache: Double?
+    var tokensPerSecond = 0.0
+    var usdPerHour: Double?
+    private var tokens = 0.0
     private var observer = PoolObserver()
     private var launches = 0
     private var outcome: ActionOutcome?
@@ -48,6 +53,7 @@ struct VirtualPool {
     @discardableResult
     mutating func tick() -> TickOutput {
         iterations += 1
+        tokens += tokensPerSecond * controller.settings.interval.seconds
         let serving = max(1, Double(ready))
         let readings = replicas.map { replica -> EngineReading in
             let id = Self.id(replica.number)
@@ -57,6 +63,7 @@ struct VirtualPool {
             }
             var row = ModelSample(model: "m", engine: "0")
             (row.running, row.waiting, row.iterationsTotal) = (running / serving, waiting / serving, iterations)
+            (row.kvCacheUsage, row.generationTokensTotal) = (kvCache.map { min(1, $0 / serving) }, tokens / serving)
             let sample = EngineSample(engine: "vllm", models: [row])
             last[id] = (sample, now)
             return EngineReading(id: id, sample: sample, sampledAt: now, healthy: true)
@@ -65,7 +72,9 @@ struct VirtualPool {
             readings, enginesAreReplicas: true, maximumAge: controller.settings.maximumAge, at: now)
         let fleet = FleetState(
             observedAt: now, desired: size,
-            replicas: replicas.map { Replica(id: Self.id($0.number), state: .ready, launchedAt: $0.launched) })
+            replicas: replicas.map {
+                Replica(id: Self.id($0.number), state: .ready, launchedAt: $0.launched, usdPerHour: usdPerHour)
+            })
         let output = controller.step(
             TickInput(
                 now: now, observation: observation, fleet: controlPlaneDown ? nil : fleet,

@@ -53,6 +53,8 @@ package struct TickContext: Sendable {
     package var demand: Demand
     /// Requests that one replica serves at once; `nil` when neither configured nor learned.
     package var capacity: Double?
+    /// `nil` where nobody forecasts, and before the first sample.
+    package var forecast: PoolForecast?
 
     /// Replicas that the decision counts on now.
     package var current: Int { supply.current }
