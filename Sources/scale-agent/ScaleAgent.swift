@@ -14,7 +14,7 @@ struct ScaleAgent: AsyncParsableCommand {
         version: version,
         subcommands: [
             RunCommand.self, CheckCommand.self, DecideCommand.self, StatusCommand.self, DemoCommand.self,
-            InspectCommand.self, ForecastCommand.self,
+            InspectCommand.self, ForecastCommand.self, BacktestCommand.self,
         ])
 
     static let version = "0.1.0"

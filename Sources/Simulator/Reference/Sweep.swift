@@ -13,14 +13,15 @@ extension FleetSimulator {
     /// then the policies in their order, settings ascending.
     package func sweep(_ candidates: [PolicyCandidate] = PolicyCandidate.references, tunes: Bool = false) -> [SweepRow]
     {
-        var rows = [SweepRow(policy: Self.hindsightName, setting: nil, report: runHindsight())]
-        for candidate in candidates {
-            for setting in tunes ? candidate.settings : [candidate.standard] {
-                let report = run(candidate.make(setting, self))
-                rows.append(SweepRow(policy: candidate.name, setting: setting, report: report))
-            }
+        [SweepRow(policy: Self.hindsightName, setting: nil, report: runHindsight())]
+            + candidates.flatMap { rows(of: $0, tunes: tunes) }
+    }
+
+    /// Plays the traffic for one policy at its standard setting, or at every one, ascending.
+    package func rows(of candidate: PolicyCandidate, tunes: Bool = false) -> [SweepRow] {
+        (tunes ? candidate.settings : [candidate.standard]).map { setting in
+            SweepRow(policy: candidate.name, setting: setting, report: run(candidate.make(setting, self)))
         }
-        return rows
     }
 }
 
