@@ -29,10 +29,22 @@ enum Surroundings {
         return [UInt8](bytes)
     }
 
-    /// Writes a whole file.
+    /// Writes a whole file: in one move where it is a plain one or not there yet, also through links. A device or a
+    /// pipe is written to, and so is a file in a folder that takes no new ones.
     static func write(_ bytes: [UInt8], to path: String) throws(StartError) {
+        let target = OutputFiles.resolved(path)
         do {
-            try Data(bytes).write(to: URL(filePath: path), options: .atomic)
+            if OutputFiles.isReplaceable(path), access(OutputFiles.folder(of: target), W_OK) == 0 {
+                return try Data(bytes).write(to: URL(filePath: target), options: .atomic)
+            }
+            // Without waiting: a pipe that nobody reads is an error.
+            let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0o666)
+            guard descriptor >= 0 else { throw StartError("\(path): \(String(cString: strerror(errno)))") }
+            _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
+            let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            try file.write(contentsOf: Data(bytes))
+        } catch let error as StartError {
+            throw error
         } catch {
             throw StartError("\(path): \(reason(error))")
         }

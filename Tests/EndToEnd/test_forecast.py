@@ -2,6 +2,7 @@
 import csv
 import gzip
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -167,6 +168,50 @@ def test_files_that_cannot_be_read_or_written(trace, tmp_path):
     assert unwritable.returncode == 1 and "none/page.html" in unwritable.stderr
     column = scale_agent("forecast", trace(), "--column", "tokens")
     assert column.returncode == 1 and "expected a column tokens, found other, requests" in column.stderr
+
+
+def test_outputs_replace_plain_files_only(trace, tmp_path):
+    path, real, link, dangling = trace(), tmp_path / "real.csv", tmp_path / "link.csv", tmp_path / "dangling.csv"
+    real.write_text("old")
+    link.symlink_to(real)
+    dangling.symlink_to(tmp_path / "new.csv")
+    ask = ["forecast", path, "--models", "ses"]
+    for name in (link, dangling):
+        assert scale_agent(*ask, "--emit", name, timeout=60).returncode == 0
+        assert name.is_symlink() and name.read_text().startswith("origin_t_s,h_s,")
+    assert real.read_text().startswith("origin_t_s")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    unread = scale_agent(*ask, "--emit", pipe, timeout=60)
+    assert unread.returncode == 1 and f"{pipe}: " in unread.stderr
+    with open(tmp_path / "copy", "w") as copy, subprocess.Popen(["cat", pipe], stdout=copy) as reader:
+        eventually(lambda: scale_agent(*ask, "--emit", pipe, timeout=60).returncode == 0, 20, "the pipe is read")
+        assert reader.wait(10) == 0
+    assert (tmp_path / "copy").read_text().startswith("origin_t_s,h_s,")
+    assert pipe.is_fifo()
+    assert scale_agent(*ask, "--emit", "/dev/stdout", timeout=60).stdout.startswith("origin_t_s,h_s,")
+    assert scale_agent(*ask, "--emit", "/dev/null", "--html", "/dev/null", timeout=60).returncode == 0
+    assert not os.path.isfile("/dev/null")
+
+
+def test_outputs_are_checked_before_the_work(trace, tmp_path):
+    path = trace()
+    before, link = path.read_bytes(), tmp_path / "link.csv"
+    link.symlink_to(path)
+    for outputs, finding in [
+        (["--emit", path], "--emit must not be the file of"),
+        (["--html", link], "--html must not be the file of"),
+        (["--emit", tmp_path / "a", "--html", f"{tmp_path}/./a"], "--html must not be the file of --emit"),
+        (["--emit", "-"], "--emit needs a file; for a pipe write --emit /dev/stdout."),
+    ]:
+        result = scale_agent("forecast", path, *outputs)
+        assert result.returncode == 64 and finding in result.stderr, result.stderr
+    assert path.read_bytes() == before and not (tmp_path / "a").exists()
+    # The series is never looked at.
+    for bad, finding in [(tmp_path / "no" / "page.html", "No such file"), (path / "page.html", "Not a directory"),
+                         (tmp_path, "Is a directory")]:
+        result = scale_agent("forecast", tmp_path / "none.csv", "--html", bad)
+        assert result.returncode == 1 and result.stderr.startswith(f"{bad}: {finding}"), result.stderr
 
 
 @pytest.mark.parametrize("arguments, finding", [

@@ -58,6 +58,7 @@ struct ForecastCommand: AsyncParsableCommand {
 
     func validate() throws {
         try series.check(trace: trace, takesPool: false)
+        try outputs.validate(input: trace)
         guard testDays.map({ $0 > 0 && $0 <= 3650 }) ?? true else {
             throw ValidationError("--test-days must be above 0 and at most 3650.")
         }
@@ -74,6 +75,12 @@ struct ForecastCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        do {
+            try outputs.check()
+        } catch {
+            Surroundings.printError("\(error)")
+            throw ExitCode.unreachable
+        }
         let progress = ProgressLine()
         let (source, pool) = try series.source(trace: trace)
         let calendar =
@@ -115,6 +122,8 @@ struct ForecastCommand: AsyncParsableCommand {
         }
         print(json ? String(decoding: report.json, as: UTF8.self) : report.text)
     }
+
+    private var outputs: OutputFiles { OutputFiles(["--emit": emit, "--html": html]) }
 
     private var settings: RollingOrigin.Settings {
         var settings = RollingOrigin.Settings()
