@@ -129,6 +129,8 @@ extension PolicySettings {
         } else {
             text.line("# queue", "no rule of its own")
         }
+        text.line("kv_cache_above", signals.kvCacheAbove.map(PercentText.format) ?? "off")
+        text.line("tokens_per_second", signals.tokensPerSecond.map(NumberText.format), otherwise: "no rule of its own")
         text.group("headroom") { text in
             switch headroom {
             case .replicas(let spare): text.line("replicas", "\(spare)")

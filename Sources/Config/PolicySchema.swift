@@ -17,6 +17,10 @@ extension PolicySettings {
         queue.read(
             "requests_per_replica", .number(0.01...1_000_000, example: "5"), into: &settings.requestsPerReplicaInQueue)
         queue.finish()
+        policy.read("kv_cache_above", .orOff(.percent(0.01...1, example: "85%")), into: &settings.signals.kvCacheAbove)
+        policy.read(
+            "tokens_per_second", .number(0.01...1_000_000_000, example: "2500"), into: &settings.signals.tokensPerSecond
+        )
         policy.read("tolerance", .percent(0...0.5, example: "10%"), into: &settings.tolerance)
         settings.maximumAge = settings.interval * 3
         policy.read("maximum_age", .upToADay(from: .seconds(1), example: "45s"), into: &settings.maximumAge)

@@ -37,6 +37,8 @@ package struct DecisionStep: Hashable, Sendable, Codable {
 package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
     case observedDemand = "observed_demand"
     case queue
+    case kvCache = "kv_cache"
+    case tokenRate = "token_rate"
     case forecast
     case headroom
     case freshData = "fresh_data"
@@ -64,6 +66,8 @@ package enum Reason: Hashable, Sendable, Codable {
     case capacityUnknown
     case withinTolerance(load: Double, threshold: Double, tolerance: Double)
     case queue(waiting: Double, perReplica: Double)
+    case kvCache(usage: Double, above: Double)
+    case tokenRate(perSecond: Double, perReplica: Double)
     case forecast(requests: Double, lead: Duration)
     case headroom(replicas: Int)
     case fleetUnknown(String)

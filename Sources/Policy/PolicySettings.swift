@@ -57,6 +57,10 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package struct Signals: Hashable, Sendable, Codable {
         /// Forecasts are acted on while they are good enough.
         package var actsOnForecast = true
+        /// Grow when the share of the KV cache that is in use, in the mean of all replicas, exceeds this; `nil`: never.
+        package var kvCacheAbove: Double? = 0.9
+        /// Tokens that one replica generates in a second; `nil`: the rate has no say.
+        package var tokensPerSecond: Double?
         package init() {}
     }
 

@@ -14,7 +14,9 @@ package struct PoolController: Sendable {
     /// In the order in which they are asked; `step` relies on the needs coming first.
     package static let rules: [any Rule] = needs + rest
 
-    static let needs: [any Rule] = [ObservedDemand(), Queue(), ForecastNeed(), HeadroomRule()]
+    static let needs: [any Rule] = [
+        ObservedDemand(), Queue(), KVCacheNeed(), TokenRateNeed(), ForecastNeed(), HeadroomRule(),
+    ]
     static let rest: [any Rule] = [
         FreshData(), AfterGap(), Band(), ForecastHold(), Consolidation(), BootsInFlight(), Dwell(), CooldownDown(),
         DrainPending(), StepDown(),

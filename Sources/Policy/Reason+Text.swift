@@ -11,6 +11,9 @@ extension Reason: CustomStringConvertible {
             "load \(percent(load)) is within \(percent(tolerance)) of \(percent(threshold))"
         case .queue(let waiting, let perReplica):
             "\(number(waiting)) requests wait, one replica for every \(number(perReplica))"
+        case .kvCache(let usage, let above): "\(percent(usage)) of the KV cache is in use, aiming at \(percent(above))"
+        case .tokenRate(let rate, let perReplica):
+            "\(number(rate)) tokens/s on replicas that generate \(number(perReplica))"
         case .forecast(let requests, let lead): "\(number(requests)) requests are expected within \(span(lead))"
         case .headroom(let replicas): "headroom of \(replicas)"
         case .fleetUnknown(let error): "the control plane does not answer: \(error)"

@@ -34,6 +34,8 @@ import Testing
             if maybe(6) { pool.running = Double.random(in: 0...100, using: &random) }
             if maybe(10) { pool.waiting = Double.random(in: 0...20, using: &random) }
             if maybe(20) { (pool.running, pool.waiting) = (0, 0) }
+            if maybe(10) { pool.kvCache = Bool.random(using: &random) ? pool.running / 10 : nil }
+            if maybe(10) { pool.tokensPerSecond = Double.random(in: 0...600, using: &random) }
             if maybe(12) { pool.silent = Set(pool.replicas.map(\.number).filter { _ in Bool.random(using: &random) }) }
             if maybe(8) { pool.silent = [] }
             pool.controlPlaneDown = maybe(15)

@@ -15,7 +15,9 @@ import Testing
     }
 
     static let switches = [
-        Switch(testDescription: "forecast", kind: .need, off: { $0.signals.actsOnForecast = false })
+        Switch(testDescription: "forecast", kind: .need, off: { $0.signals.actsOnForecast = false }),
+        Switch(testDescription: "KV cache", kind: .need, off: { $0.signals.kvCacheAbove = nil }),
+        Switch(testDescription: "token rate", kind: .need, on: { $0.signals.tokensPerSecond = 100 }),
     ]
 
     @Test("a rule that is switched on raises, keeps or lowers, as its kind says", arguments: switches)
