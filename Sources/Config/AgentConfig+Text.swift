@@ -137,6 +137,13 @@ extension PolicySettings {
             case .ratio(let share): text.line("ratio", PercentText.format(share))
             }
         }
+        if schedules.isEmpty {
+            text.line("# schedules", "none")
+        } else {
+            text.group("schedules") { text in
+                for schedule in schedules { text.item { schedule.write(to: &$0) } }
+            }
+        }
         text.line("tolerance", PercentText.format(tolerance))
         text.line("maximum_age", maximumAge)
         text.line("stable_window", stableWindow)
@@ -145,6 +152,21 @@ extension PolicySettings {
     private func write(_ step: StepLimit, to text: inout SettingsText) {
         text.line("step", "\(step.replicas)")
         text.line("per", step.per)
+    }
+}
+
+extension Schedule {
+    fileprivate func write(to text: inout SettingsText) {
+        switch times {
+        case .weekly(let days, let from, let to):
+            text.line("days", list(days.map { "\($0)" }))
+            text.line("from", quoted(MomentText.format(secondOfDay: from)))
+            text.line("to", quoted(MomentText.format(secondOfDay: to)))
+        case .once(let from, let to):
+            text.line("at", MomentText.format(from))
+            text.line("until", MomentText.format(to))
+        }
+        text.line("min", "\(minimum)")
     }
 }
 

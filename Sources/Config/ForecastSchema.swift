@@ -52,7 +52,7 @@ extension ForecastSettings {
         return events
     }
 
-    private static func bounded(_ readers: [MappingReader], at key: String, of forecast: MappingReader)
+    static func bounded(_ readers: [MappingReader], at key: String, of forecast: MappingReader)
         -> ArraySlice<MappingReader>
     {
         if readers.count > maximumEntries {
@@ -72,7 +72,7 @@ extension ValueKind<CivilDate> {
 }
 
 extension ValueKind<Timestamp> {
-    fileprivate static func moment(in clock: CivilClock) -> Self {
+    static func moment(in clock: CivilClock) -> Self {
         let expected = "a date, a local date and time, or one with Z or an offset"
         return ValueKind(expected: expected, example: "2026-12-25T18:00") { text, _ throws(Misfit) in
             guard let moment = MomentText.moment(text, in: clock) else { throw Misfit() }

@@ -26,6 +26,16 @@ enum MomentText {
         return second(parts).map { clock.moment(date, secondOfDay: $0) }
     }
 
+    /// Hours and minutes as seconds, up to 24:00.
+    static func timeOfDay(_ text: String) -> Int? {
+        text == "24:00" ? 86_400 : second(numbers(text, [2, 2], separator: ":"))
+    }
+
+    static func format(secondOfDay: Int) -> String {
+        let (hours, minutes) = (secondOfDay / 3600, secondOfDay / 60 % 60)
+        return (hours < 10 ? "0" : "") + "\(hours):" + (minutes < 10 ? "0" : "") + "\(minutes)"
+    }
+
     /// RFC 3339 in UTC, to the second.
     static func format(_ moment: Timestamp) -> String { "\(moment.description.prefix(19))Z" }
 

@@ -30,6 +30,7 @@ extension PolicySettings {
             )
         }
         policy.read("stable_window", .upToADay(example: "60s"), into: &settings.stableWindow)
+        settings.schedules = Schedule.readAll(policy, settings.forecast.calendar.clock)
         policy.finish()
         readLives(pool, &settings)
         return settings

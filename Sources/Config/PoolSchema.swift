@@ -40,6 +40,9 @@ extension PoolConfig {
         if settings.minimum > maximum {
             pool.problem(at: "min", "\(settings.minimum) is more than max, \(maximum)", "write min <= max")
         }
+        if let most = settings.schedules.map(\.minimum).max(), most > maximum {
+            pool.problem(at: "max", "\(maximum) is less than the min of a schedule, \(most)", "raise max")
+        }
         if case .local(let local) = driver, local.gpus.count < maximum {
             pool.problem(
                 at: "max", "\(maximum) replicas do not fit into \(local.gpus.count) slots",

@@ -41,6 +41,7 @@ package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
     case tokenRate = "token_rate"
     case forecast
     case headroom
+    case schedule
     case freshData = "fresh_data"
     case afterGap = "after_gap"
     case band
@@ -70,6 +71,7 @@ package enum Reason: Hashable, Sendable, Codable {
     case tokenRate(perSecond: Double, perReplica: Double)
     case forecast(requests: Double, lead: Duration)
     case headroom(replicas: Int)
+    case schedule(minimum: Int)
     case fleetUnknown(String)
     case noData
     case partialData(missing: Int, of: Int)

@@ -16,6 +16,8 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package var requestsPerReplicaInQueue: Double?
     package var headroom: Headroom = .replicas(0)
     package var signals = Signals()
+    /// Replicas that are wanted at certain times, by the clock of `forecast.calendar`; of several the largest counts.
+    package var schedules: [Schedule] = []
     /// Share by which the load may miss its threshold before anything is done, 0 to 1.
     package var tolerance = 0.1
     /// A reading older than this is no reading.
@@ -98,6 +100,7 @@ private protocol AddedLater: Decodable {
 
 extension ForecastSettings: AddedLater {}
 extension PolicySettings.Signals: AddedLater {}
+extension [Schedule]: AddedLater {}
 
 extension KeyedDecodingContainer {
     /// Settings that were stored without these have the defaults: the decoder that the compiler writes for

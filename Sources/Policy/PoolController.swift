@@ -15,7 +15,7 @@ package struct PoolController: Sendable {
     package static let rules: [any Rule] = needs + rest
 
     static let needs: [any Rule] = [
-        ObservedDemand(), Queue(), KVCacheNeed(), TokenRateNeed(), ForecastNeed(), HeadroomRule(),
+        ObservedDemand(), Queue(), KVCacheNeed(), TokenRateNeed(), ForecastNeed(), HeadroomRule(), ScheduleFloor(),
     ]
     static let rest: [any Rule] = [
         FreshData(), AfterGap(), Band(), ForecastHold(), Consolidation(), BootsInFlight(), Dwell(), CooldownDown(),

@@ -16,6 +16,7 @@ extension Reason: CustomStringConvertible {
             "\(number(rate)) tokens/s on replicas that generate \(number(perReplica))"
         case .forecast(let requests, let lead): "\(number(requests)) requests are expected within \(span(lead))"
         case .headroom(let replicas): "headroom of \(replicas)"
+        case .schedule(let minimum): "scheduled: at least \(minimum)"
         case .fleetUnknown(let error): "the control plane does not answer: \(error)"
         case .noData: "no engine answers"
         case .partialData(let missing, let all): "\(missing) of \(all) engines do not answer and may be full"

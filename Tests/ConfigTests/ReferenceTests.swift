@@ -9,7 +9,8 @@ import Testing
     static func keys() throws -> Set<String> {
         let log = ProblemLog(file: example)
         for driver in ["aws_asg", "local"] {
-            let yaml = "pools: [{driver: {kind: \(driver)}, forecast: {holidays: [2026-12-25], events: [{}]}}]"
+            let forecast = "{holidays: [2026-12-25], events: [{}]}"
+            let yaml = "pools: [{driver: {kind: \(driver)}, forecast: \(forecast), policy: {schedules: [{}]}}]"
             let root = try #require(YAMLDocument.root(of: Array(yaml.utf8), log: log))
             let secrets = SecretText(environment: [:], folder: "") { _ throws(UnreadableFile) in [] }
             _ = AgentConfig.read(MappingReader(root, path: "", position: nil, log: log), secrets)

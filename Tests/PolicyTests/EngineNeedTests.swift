@@ -51,7 +51,9 @@ import Testing
         #expect(TokenRateNeed().propose(tick, target: 0)?.target == replicas)
     }
 
-    @Test("constant use of the KV cache settles at its threshold", arguments: Array(stride(from: 0.3, through: 8, by: 0.7)))
+    @Test(
+        "constant use of the KV cache settles at its threshold",
+        arguments: Array(stride(from: 0.3, through: 8, by: 0.7)))
     func settles(caches: Double) {
         var pool = VirtualPool(replicas: 3) { $0.scaleDown.after = .seconds(60) }
         (pool.running, pool.kvCache) = (1, caches)

@@ -17,6 +17,12 @@ import Testing
     static let switches = [
         Switch(testDescription: "forecast", kind: .need, off: { $0.signals.actsOnForecast = false }),
         Switch(testDescription: "KV cache", kind: .need, off: { $0.signals.kvCacheAbove = nil }),
+        Switch(
+            testDescription: "schedule", kind: .need,
+            on: {
+                let days = Weekday.allCases
+                $0.schedules = [Schedule(.weekly(days: days, from: 600, to: 3600), minimum: 5)]
+            }),
         Switch(testDescription: "token rate", kind: .need, on: { $0.signals.tokensPerSecond = 100 }),
     ]
 
