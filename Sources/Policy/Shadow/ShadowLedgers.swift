@@ -1,0 +1,170 @@
+import Fleet
+
+import func Glibc.exp
+
+/// What every candidate's fleet would have cost, and how much it would have served late.
+///
+/// Kept for each part of the day by itself, since night and rush hour want different candidates; a part is judged by its
+/// own evidence and, with the weight of two days, by the whole. The current hour is kept apart and added when it ends.
+struct ShadowLedgers: Hashable, Sendable, Codable {
+    static let parts = 6
+    /// Weight of the whole day in the judgement of a part, in seconds of its mean traffic.
+    private static let sharing = 2 * 86_400.0
+
+    /// By part and candidate: time of replicas and the price of actions, in intervals of one replica.
+    private var costs: [Float]
+    /// By part and candidate: work.
+    private var late: [Float]
+    /// By part: work that came.
+    private var work: [Double]
+    /// By part: intervals.
+    private var intervals: [Double]
+    /// The same of the current hour.
+    private var hourCosts: [Double]
+    private var hourLate: [Double]
+    private var hourWork = 0.0
+    private var hourIntervals = 0.0
+    /// Of the wall clock.
+    private var hour = -1
+
+    init(candidates: Int) {
+        costs = Array(repeating: 0, count: Self.parts * candidates)
+        late = costs
+        work = Array(repeating: 0, count: Self.parts)
+        intervals = work
+        hourCosts = Array(repeating: 0, count: candidates)
+        hourLate = hourCosts
+    }
+
+    /// Begins the hour that holds this second; what another hour has gathered becomes history.
+    ///
+    /// - Parameter decay: of an hour.
+    /// - Returns: whether an hour ended.
+    mutating func move(to second: Int, decay: Double) -> Bool {
+        let now = second.floorDivided(by: 3600).quotient
+        guard now != hour else { return false }
+        defer { hour = now }
+        guard hourIntervals > 0 else { return false }
+        let part = Self.part(ofHour: hour)
+        for index in costs.indices { costs[index] *= Float(decay) }
+        for index in late.indices { late[index] *= Float(decay) }
+        for index in work.indices { (work[index], intervals[index]) = (work[index] * decay, intervals[index] * decay) }
+        for index in hourCosts.indices {
+            costs[part * hourCosts.count + index] += Float(hourCosts[index])
+            late[part * hourCosts.count + index] += Float(hourLate[index])
+            (hourCosts[index], hourLate[index]) = (0, 0)
+        }
+        work[part] += hourWork
+        intervals[part] += hourIntervals
+        (hourWork, hourIntervals) = (0, 0)
+        return true
+    }
+
+    /// Adds an interval, candidate by candidate: `body` fills in the cost and the late work of this hour so far.
+    mutating func add(
+        work: Double, _ body: (_ costs: UnsafeMutablePointer<Double>, _ late: UnsafeMutablePointer<Double>) -> Void
+    ) {
+        hourWork += work
+        hourIntervals += 1
+        hourCosts.withUnsafeMutableBufferPointer { costs in
+            hourLate.withUnsafeMutableBufferPointer { late in
+                guard let costs = costs.baseAddress, let late = late.baseAddress else { return }
+                body(costs, late)
+            }
+        }
+    }
+
+    static func part(at second: Int) -> Int { part(ofHour: second.floorDivided(by: 3600).quotient) }
+
+    private static func part(ofHour hour: Int) -> Int { hour.floorDivided(by: 24).remainder * parts / 24 }
+}
+
+extension ShadowLedgers {
+    /// All of a candidate, whatever the time of day.
+    struct Account {
+        var cost: Double
+        var late: Double
+    }
+
+    func account(of candidate: Int) -> Account {
+        var account = Account(cost: hourCosts[candidate], late: hourLate[candidate])
+        for index in stride(from: candidate, to: costs.count, by: hourCosts.count) {
+            account.cost += Double(costs[index])
+            account.late += Double(late[index])
+        }
+        return account
+    }
+
+    var totalWork: Double { work.reduce(hourWork, +) }
+    var totalIntervals: Double { intervals.reduce(hourIntervals, +) }
+
+    /// The best candidate for a part of the day.
+    ///
+    /// A price on late work turns cost and lateness into one number, and each part of the day takes the candidate with
+    /// the least. The price is the smallest at which all parts together meet the required share: the cheapest mix that
+    /// does, by Lagrange's method. O(parts × candidates × 6).
+    ///
+    /// - Parameters:
+    ///   - current: the one to stay with unless another is better by 1 %.
+    ///   - required: share of the work that should be in time.
+    ///   - priceLimit: in intervals of one replica for the work of one such interval.
+    func best(
+        part: Int, current: Int, required: Double, priceLimit: Double, capacity: Double, intervalSeconds: Double
+    ) -> Int {
+        let count = hourCosts.count
+        let total = totalWork
+        guard total > 0 else { return current }
+        let sharing = Self.sharing / intervalSeconds / totalIntervals
+        return withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * Self.parts * count) { room in
+            // 1. What each candidate is expected to cost and to serve late in each part.
+            for candidate in 0..<count {
+                let whole = account(of: candidate)
+                for part in 0..<Self.parts {
+                    let index = part * count + candidate
+                    let isNow = part == Self.part(ofHour: hour)
+                    room[2 * index] = Double(costs[index]) + (isNow ? hourCosts[candidate] : 0) + sharing * whole.cost
+                    room[2 * index + 1] =
+                        (Double(late[index]) + (isNow ? hourLate[candidate] : 0) + sharing * whole.late) / capacity
+                }
+            }
+            func value(_ candidate: Int, _ part: Int, _ price: Double) -> Double {
+                room[2 * (part * count + candidate)] + price * room[2 * (part * count + candidate) + 1]
+            }
+            func cheapest(_ part: Int, _ price: Double) -> Int {
+                var (best, least) = (0, Double.infinity)
+                for candidate in 0..<count {
+                    let value = value(candidate, part, price)
+                    if value < least { (best, least) = (candidate, value) }
+                }
+                return best
+            }
+            func meets(_ price: Double) -> Bool {
+                var late = 0.0
+                for part in 0..<Self.parts {
+                    let own = work[part] + (part == Self.part(ofHour: hour) ? hourWork : 0)
+                    let share =
+                        room[2 * (part * count + cheapest(part, price)) + 1] * capacity / (own + sharing * total)
+                    late += share * own
+                }
+                return late <= (1 - required) * total
+            }
+            // 2. The smallest price that will do, to 14 %.
+            var (low, high) = (0, 48)
+            while low < high {
+                let middle = (low + high) / 2
+                if meets(priceLimit * exp(-0.13 * Double(48 - middle))) { high = middle } else { low = middle + 1 }
+            }
+            let price = priceLimit * exp(-0.13 * Double(48 - low))
+            // 3. A change must pay.
+            let best = cheapest(part, price)
+            return value(best, part, price) < 0.99 * value(current, part, price) ? best : current
+        }
+    }
+
+    /// Whether all parts have the sizes of a new one's, and no number could do harm.
+    func isSound(like fresh: ShadowLedgers) -> Bool {
+        costs.count == fresh.costs.count && late.count == fresh.late.count && work.count == fresh.work.count
+            && intervals.count == fresh.intervals.count && hourCosts.count == fresh.hourCosts.count
+            && hourLate.count == fresh.hourLate.count && totalWork.isFinite && totalIntervals.isFinite
+    }
+}
