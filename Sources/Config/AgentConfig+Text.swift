@@ -137,6 +137,14 @@ extension PolicySettings {
             case .ratio(let share): text.line("ratio", PercentText.format(share))
             }
         }
+        if let prewarm {
+            text.group("prewarm") { text in
+                text.line("queue_ratio", PercentText.format(prewarm.ratio))
+                text.line("horizon", prewarm.horizon.map(DurationText.format) ?? "off")
+            }
+        } else {
+            text.line("# prewarm", "no rule of its own")
+        }
         if schedules.isEmpty {
             text.line("# schedules", "none")
         } else {

@@ -30,6 +30,7 @@ extension PolicySettings {
             )
         }
         policy.read("stable_window", .upToADay(example: "60s"), into: &settings.stableWindow)
+        readPrewarm(policy, &settings)
         settings.schedules = Schedule.readAll(policy, settings.forecast.calendar.clock)
         policy.finish()
         readLives(pool, &settings)
@@ -84,6 +85,16 @@ extension PolicySettings {
         }
         guard let replicas, let per else { return nil }
         return StepLimit(replicas: replicas, per: per)
+    }
+
+    private static func readPrewarm(_ policy: MappingReader, _ settings: inout PolicySettings) {
+        let reader = policy.mapping("prewarm")
+        var prewarm = Prewarm()
+        reader.read("queue_ratio", .percent(0.01...2, example: "70%"), into: &prewarm.ratio)
+        let horizon = ValueKind.duration(.seconds(1)...Forecaster.longestHorizon, example: "3m")
+        reader.read("horizon", .orOff(horizon), into: &prewarm.horizon)
+        reader.finish()
+        if policy.has("prewarm") { settings.prewarm = prewarm }
     }
 
     private static func readHeadroom(_ headroom: MappingReader, _ settings: inout PolicySettings) {

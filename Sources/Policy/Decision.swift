@@ -40,6 +40,7 @@ package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
     case kvCache = "kv_cache"
     case tokenRate = "token_rate"
     case forecast
+    case prewarm
     case headroom
     case schedule
     case freshData = "fresh_data"
@@ -70,6 +71,7 @@ package enum Reason: Hashable, Sendable, Codable {
     case kvCache(usage: Double, above: Double)
     case tokenRate(perSecond: Double, perReplica: Double)
     case forecast(requests: Double, lead: Duration)
+    case prewarm(load: Double, ratio: Double, isExpected: Bool)
     case headroom(replicas: Int)
     case schedule(minimum: Int)
     case fleetUnknown(String)

@@ -16,6 +16,8 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package var requestsPerReplicaInQueue: Double?
     package var headroom: Headroom = .replicas(0)
     package var signals = Signals()
+    /// `nil`: no such rule.
+    package var prewarm: Prewarm?
     /// Replicas that are wanted at certain times, by the clock of `forecast.calendar`; of several the largest counts.
     package var schedules: [Schedule] = []
     /// Share by which the load may miss its threshold before anything is done, 0 to 1.
@@ -63,6 +65,15 @@ package struct PolicySettings: Hashable, Sendable, Codable {
         package var kvCacheAbove: Double? = 0.9
         /// Tokens that one replica generates in a second; `nil`: the rate has no say.
         package var tokensPerSecond: Double?
+        package init() {}
+    }
+
+    /// The classic rule: one step more as soon as the load reaches a share, or will.
+    package struct Prewarm: Hashable, Sendable, Codable {
+        /// Requests, running and waiting, by what the pool serves at once.
+        package var ratio = 0.7
+        /// How far ahead the forecast is asked; `nil`: not at all.
+        package var horizon: Duration? = .seconds(180)
         package init() {}
     }
 

@@ -15,7 +15,8 @@ package struct PoolController: Sendable {
     package static let rules: [any Rule] = needs + rest
 
     static let needs: [any Rule] = [
-        ObservedDemand(), Queue(), KVCacheNeed(), TokenRateNeed(), ForecastNeed(), HeadroomRule(), ScheduleFloor(),
+        ObservedDemand(), Queue(), KVCacheNeed(), TokenRateNeed(), ForecastNeed(), Prewarm(), HeadroomRule(),
+        ScheduleFloor(),
     ]
     static let rest: [any Rule] = [
         FreshData(), AfterGap(), Band(), ForecastHold(), Consolidation(), BootsInFlight(), Dwell(), CooldownDown(),
@@ -91,6 +92,9 @@ package struct PoolController: Sendable {
         let breakEven = lead
         if forecaster?.skill(over: breakEven)?.isActive == true {
             forecast.untilBreakEven = breakEven == lead ? ahead : forecaster?.forecast(over: breakEven)
+        }
+        if let horizon = settings.prewarm?.horizon, forecaster?.skill(over: horizon)?.isActive == true {
+            forecast.prewarm = forecaster?.forecast(over: horizon)
         }
         return forecast
     }

@@ -9,6 +9,8 @@ package struct PoolForecast: Hashable, Sendable, Codable {
     /// The same over the time within which a replica that is needed again is better kept than stopped and started;
     /// `nil` unless forecasts so far ahead are good enough to be acted on.
     package var untilBreakEven: DemandForecast?
+    /// The same over the horizon of pre-warming, where that is configured.
+    package var prewarm: DemandForecast?
 
     package init(demand: DemandForecast, skill: ForecastSkill) {
         self.demand = demand

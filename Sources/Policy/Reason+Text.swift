@@ -15,6 +15,8 @@ extension Reason: CustomStringConvertible {
         case .tokenRate(let rate, let perReplica):
             "\(number(rate)) tokens/s on replicas that generate \(number(perReplica))"
         case .forecast(let requests, let lead): "\(number(requests)) requests are expected within \(span(lead))"
+        case .prewarm(let load, let ratio, let isExpected):
+            "\(isExpected ? "expected load" : "load") \(percent(load)), pre-warming from \(percent(ratio))"
         case .headroom(let replicas): "headroom of \(replicas)"
         case .schedule(let minimum): "scheduled: at least \(minimum)"
         case .fleetUnknown(let error): "the control plane does not answer: \(error)"

@@ -23,6 +23,7 @@ import Testing
                 let days = Weekday.allCases
                 $0.schedules = [Schedule(.weekly(days: days, from: 600, to: 3600), minimum: 5)]
             }),
+        Switch(testDescription: "prewarm", kind: .need, on: { $0.prewarm = PolicySettings.Prewarm() }),
         Switch(testDescription: "token rate", kind: .need, on: { $0.signals.tokensPerSecond = 100 }),
     ]
 
