@@ -82,6 +82,16 @@ extension PoolConfig {
         text.line("dead_after", settings.deadAfter)
         text.line("lost_after", settings.lostAfter)
         text.line("usd_per_hour", usdPerHour.map(NumberText.format), otherwise: "unknown")
+        text.line(
+            "minimum_billing", settings.minimumBilling.map(DurationText.format), otherwise: "paid as long as it runs")
+        if let budget = settings.budget {
+            text.group("budget") { text in
+                text.line("usd_per_hour", budget.usdPerHour.map(NumberText.format), otherwise: "no bound")
+                text.line("usd_per_day", budget.usdPerDay.map(NumberText.format), otherwise: "no bound")
+            }
+        } else {
+            text.line("# budget", "none")
+        }
         if let driver {
             text.group("driver") { driver.write(to: &$0) }
         } else {

@@ -34,6 +34,7 @@ extension PolicySettings {
         settings.schedules = Schedule.readAll(policy, settings.forecast.calendar.clock)
         policy.finish()
         readLives(pool, &settings)
+        readMoney(pool, &settings)
         return settings
     }
 
@@ -85,6 +86,23 @@ extension PolicySettings {
         }
         guard let replicas, let per else { return nil }
         return StepLimit(replicas: replicas, per: per)
+    }
+
+    private static func readMoney(_ pool: MappingReader, _ settings: inout PolicySettings) {
+        pool.read("minimum_billing", .upToADay(from: .seconds(1), example: "1h"), into: &settings.minimumBilling)
+        let reader = pool.mapping("budget")
+        var budget = Budget()
+        reader.read("usd_per_hour", .number(0.01...10_000_000, example: "40"), into: &budget.usdPerHour)
+        reader.read("usd_per_day", .number(0.01...100_000_000, example: "600"), into: &budget.usdPerDay)
+        reader.finish()
+        guard pool.has("budget") else { return }
+        if !reader.has("usd_per_hour"), !reader.has("usd_per_day") {
+            pool.problem(at: "budget", "it says nothing", "write usd_per_hour, usd_per_day or both")
+        }
+        if !pool.has("usd_per_hour") {
+            pool.warning(at: "budget", "without the price of a replica it does not apply", "write usd_per_hour")
+        }
+        settings.budget = budget
     }
 
     private static func readPrewarm(_ policy: MappingReader, _ settings: inout PolicySettings) {

@@ -80,7 +80,9 @@ struct ActionPlan {
     }
 
     private mutating func shrink(by surplus: Int) {
-        let boots = tick.supply.booting.sorted { (launched($0), $0) > (launched($1), $1) }
+        let boots = tick.supply.booting.filter { tick.paidFor($0) == .zero }.sorted {
+            (launched($0), $0) > (launched($1), $1)
+        }
         let cancelled = Array(boots.prefix(surplus))
         if !cancelled.isEmpty { action = .remove(cancelled) }
         let victims = tick.supply.serving.filter(mayLeave).sorted { victimOrder($0) < victimOrder($1) }
@@ -111,8 +113,10 @@ struct ActionPlan {
         }
     }
 
-    /// A replica that has not just said how busy it is is no victim, unless the load is not known by replica at all.
+    /// A replica that has not just said how busy it is is no victim, unless the load is not known by replica at all; nor
+    /// is one that is paid for.
     private func mayLeave(_ id: ReplicaID) -> Bool {
+        guard tick.paidFor(id) == .zero else { return false }
         guard tick.observation.enginesAreReplicas else { return true }
         guard let engine = engine(id), let age = engine.age, age < tick.settings.interval else { return false }
         return engine.condition == .answering || engine.condition == .leftoverGauges

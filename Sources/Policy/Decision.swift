@@ -51,12 +51,14 @@ package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
     case bootsInFlight = "boots_in_flight"
     case dwell
     case cooldownDown = "cooldown_down"
+    case minimumBilling = "minimum_billing"
     case drainPending = "drain_pending"
     case stepDown = "step_down"
     case cooldownUp = "cooldown_up"
     case stepUp = "step_up"
     case backOff = "back_off"
     case maximum
+    case budget
     case groupMaximum = "group_maximum"
     case minimum
     case authority
@@ -85,10 +87,14 @@ package enum Reason: Hashable, Sendable, Codable {
     case bootsInFlight(Int)
     case dwell(calmFor: Duration, needed: Duration)
     case cooldown(remaining: Duration)
+    case paidFor(remaining: Duration)
     case drainPending([ReplicaID])
     case step(replicas: Int, per: Duration)
     case backOff(until: Timestamp, error: String)
     case maximum(Int)
+    case hourlyBudget(usd: Double)
+    case dailyBudget(usd: Double, spent: Double)
+    case priceUnknown
     case minimum(Int)
     case groupMaximum(Int)
     case authority(Authority)

@@ -18,6 +18,10 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package var signals = Signals()
     /// `nil`: no such rule.
     package var prewarm: Prewarm?
+    /// A replica is paid for in whole periods of this length; `nil`: as long as it runs.
+    package var minimumBilling: Duration?
+    /// `nil`: no bound.
+    package var budget: Budget?
     /// Replicas that are wanted at certain times, by the clock of `forecast.calendar`; of several the largest counts.
     package var schedules: [Schedule] = []
     /// Share by which the load may miss its threshold before anything is done, 0 to 1.
@@ -75,6 +79,17 @@ package struct PolicySettings: Hashable, Sendable, Codable {
         /// How far ahead the forecast is asked; `nil`: not at all.
         package var horizon: Duration? = .seconds(180)
         package init() {}
+    }
+
+    /// What the pool may cost; the minimum is paid for all the same.
+    package struct Budget: Hashable, Sendable, Codable {
+        package var usdPerHour: Double?
+        /// Of a local day.
+        package var usdPerDay: Double?
+
+        package init(usdPerHour: Double? = nil, usdPerDay: Double? = nil) {
+            (self.usdPerHour, self.usdPerDay) = (usdPerHour, usdPerDay)
+        }
     }
 
     package struct Boot: Hashable, Sendable, Codable {

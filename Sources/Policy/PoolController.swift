@@ -20,8 +20,8 @@ package struct PoolController: Sendable {
     ]
     static let rest: [any Rule] = [
         FreshData(), AfterGap(), Band(), ForecastHold(), Consolidation(), BootsInFlight(), Dwell(), CooldownDown(),
-        DrainPending(), StepDown(),
-        CooldownUp(), StepUp(), BackOffRule(), Maximum(), GroupMaximum(), Minimum(),
+        MinimumBilling(), DrainPending(), StepDown(),
+        CooldownUp(), StepUp(), BackOffRule(), Maximum(), BudgetLimit(), GroupMaximum(), Minimum(),
     ]
 
     package init(
@@ -60,10 +60,12 @@ package struct PoolController: Sendable {
         learnCapacity(input.observation, supply, now: input.now)
 
         let demand = demand(input.observation, supply)
-        let forecast = forecast(demand, &events, now: input.now)
-        let tick = TickContext(
+        noteSpending(fleet, now: input.now)
+        var tick = TickContext(
             now: input.now, settings: settings, memory: memory, fleet: fleet, observation: input.observation,
-            supply: supply, demand: demand, capacity: capacity, forecast: forecast)
+            supply: supply, demand: demand, capacity: capacity)
+        let forecast = forecast(demand, paidFor: supply.serving.map { tick.paidFor($0) }.min(), &events, now: input.now)
+        tick.forecast = forecast
         var decision = decide(tick)
 
         var action: PlannedAction?
@@ -79,7 +81,10 @@ package struct PoolController: Sendable {
 
     // MARK: Forecast
 
-    private mutating func forecast(_ demand: Demand, _ events: inout [PoolEvent], now: Timestamp) -> PoolForecast? {
+    /// - Parameter paidFor: how long the next replica that may leave is paid for.
+    private mutating func forecast(
+        _ demand: Demand, paidFor: Duration? = nil, _ events: inout [PoolEvent], now: Timestamp
+    ) -> PoolForecast? {
         let lead = memory.boots.p90(expected: settings.boot.expected) + settings.interval
         let before = forecaster?.skill(over: lead)?.isActive
         forecaster?.observe(demand.sample, at: now)
@@ -88,8 +93,8 @@ package struct PoolController: Sendable {
         }
         if skill.isActive != before { events.append(.forecastTrusted(skill.isActive)) }
         var forecast = PoolForecast(demand: ahead, skill: skill)
-        // Stopping saves nothing until the time is over for which a start is paid before it serves.
-        let breakEven = lead
+        // Stopping saves nothing until the time is over for which it is paid, and a start before it serves.
+        let breakEven = max(lead, lead - settings.interval + (paidFor ?? .zero))
         if forecaster?.skill(over: breakEven)?.isActive == true {
             forecast.untilBreakEven = breakEven == lead ? ahead : forecaster?.forecast(over: breakEven)
         }
@@ -110,7 +115,7 @@ package struct PoolController: Sendable {
                 guard let proposal = rule.propose(tick, target: target) else { continue }
                 let bounded = rule.kind.bound(proposal.target, target: target, current: tick.current)
                 // A need speaks even when it is met already; a hold or a limit only when it makes a difference.
-                guard bounded != target || rule.kind == .need else { continue }
+                guard bounded != target || rule.kind == .need || proposal.isNotice else { continue }
                 decision.steps.append(
                     DecisionStep(rule: rule.name, from: target, to: bounded, reason: proposal.reason))
                 target = bounded
@@ -232,6 +237,15 @@ package struct PoolController: Sendable {
         memory.backOff = PoolMemory.BackOff(
             until: now + wait, failures: memory.crashes,
             error: .rejected(message: "replicas break before they serve, the latest is \(last)"))
+    }
+
+    private mutating func noteSpending(_ fleet: FleetState, now: Timestamp) {
+        guard settings.budget?.usdPerDay != nil, let prices = fleet.pricesPerHour else { return }
+        let clock = settings.forecast.calendar.clock
+        let day = clock.date(at: now)
+        if memory.spending?.day != day { memory.spending = Spending(day: day, usd: 0) }
+        let since = max(memory.lastTick ?? now, clock.midnight(notAfter: now))
+        memory.spending?.usd += prices.values.sorted().reduce(0, +) * max(0, (now - since).seconds) / 3600
     }
 
     private mutating func noteGap(now: Timestamp) {

@@ -39,6 +39,8 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     package var queueing: [Since] = []
     /// The largest batch seen on a settled replica while requests waited there for long.
     package var learnedCapacity: Double?
+    /// Kept while there is a budget for a day.
+    package var spending: Spending?
     package var boots = BootClock()
     package var actionsPlanned = 0
 

@@ -32,11 +32,15 @@ extension Reason: CustomStringConvertible {
         case .bootsInFlight(let count): "\(count) booting"
         case .dwell(let calm, let needed): "calm for \(span(calm)) of \(span(needed))"
         case .cooldown(let remaining): "cooldown, \(span(remaining)) left"
+        case .paidFor(let remaining): "paid for, the next one may leave in \(span(remaining))"
         case .drainPending(let ids): "draining \(ids.map(\.rawValue).joined(separator: ", "))"
         case .step(let replicas, let per):
             per == .zero ? "at most \(replicas) at once" : "at most \(replicas) per \(span(per))"
         case .backOff(let until, let error): "waiting until \(until) after: \(error)"
         case .maximum(let count): "maximum \(count)"
+        case .hourlyBudget(let usd): "the budget is $\(number(usd)) an hour"
+        case .dailyBudget(let usd, let spent): "$\(number(spent)) of the day's $\(number(usd)) are spent"
+        case .priceUnknown: "the price of a replica is not known, so the budget does not apply"
         case .minimum(let count): "minimum \(count)"
         case .groupMaximum(let count): "the group's maximum is \(count)"
         case .authority(let authority): authority.description

@@ -23,6 +23,12 @@ import Testing
                 let days = Weekday.allCases
                 $0.schedules = [Schedule(.weekly(days: days, from: 600, to: 3600), minimum: 5)]
             }),
+        Switch(testDescription: "minimum billing", kind: .hold, on: { $0.minimumBilling = .seconds(3600) }),
+        Switch(
+            testDescription: "hourly budget", kind: .limit,
+            on: { $0.budget = PolicySettings.Budget(usdPerHour: 12) }),
+        Switch(
+            testDescription: "daily budget", kind: .limit, on: { $0.budget = PolicySettings.Budget(usdPerDay: 150) }),
         Switch(testDescription: "prewarm", kind: .need, on: { $0.prewarm = PolicySettings.Prewarm() }),
         Switch(testDescription: "token rate", kind: .need, on: { $0.signals.tokensPerSecond = 100 }),
     ]
@@ -32,6 +38,7 @@ import Testing
         var difference = 0
         for seed in 0..<12 {
             var world = PropertyTests.World(seed: UInt64(seed))
+            world.pool.usdPerHour = 4
             world.pool.controller = PoolController(
                 pool: PoolID(rawValue: "p"), settings: world.pool.controller.settings, forecaster: trained)
             for step in 0..<200 {
@@ -57,6 +64,7 @@ import Testing
     @Test("no step of any decision goes where its rule's kind may not", arguments: 0..<20)
     func steps(seed: Int) {
         var world = PropertyTests.World(seed: UInt64(seed))
+        world.pool.usdPerHour = 4
         for rule in Self.switches { rule.on(&world.pool.controller.settings) }
         world.pool.controller = PoolController(
             pool: PoolID(rawValue: "p"), settings: world.pool.controller.settings, forecaster: trained)

@@ -43,23 +43,30 @@ struct Maximum: Rule {
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let maximum = tick.settings.maximum
-        guard tick.current > maximum else {
-            let room = max(maximum - tick.supply.useless, tick.current)
-            return target > room ? Proposal(room, .maximum(maximum)) : nil
+        return tick.capped(at: maximum, target: target).map { Proposal($0, .maximum(maximum)) }
+    }
+}
+
+extension TickContext {
+    /// The count that an upper bound on all that there is leaves of `target`; `nil` when it leaves all of it.
+    func capped(at maximum: Int, target: Int) -> Int? {
+        guard current > maximum else {
+            let room = max(maximum - supply.useless, current)
+            return target > room ? room : nil
         }
         guard target > maximum else { return nil }
         let mayShrink =
-            tick.demand.missing == 0 && tick.demand.engines > 0 && tick.supply.draining.isEmpty
-            && AfterGap().propose(tick, target: target) == nil && !isSomeUnreached(tick)
-        let step = mayShrink ? max(0, tick.settings.scaleDown.step.replicas) : 0
-        return Proposal(max(maximum, tick.current - step), .maximum(maximum))
+            demand.missing == 0 && demand.engines > 0 && supply.draining.isEmpty
+            && AfterGap().propose(self, target: target) == nil && !isSomeUnreached
+        let step = mayShrink ? max(0, settings.scaleDown.step.replicas) : 0
+        return max(maximum, current - step)
     }
 
     /// Whether an engine counts as booting only because it was never reached: it may well serve.
-    private func isSomeUnreached(_ tick: TickContext) -> Bool {
-        tick.fleet.replicas.contains { replica in
+    private var isSomeUnreached: Bool {
+        fleet.replicas.contains { replica in
             guard replica.state == .ready, let launched = replica.launchedAt else { return false }
-            return tick.now - launched > tick.settings.boot.deadline && tick.supply.booting.contains(replica.id)
+            return now - launched > settings.boot.deadline && supply.booting.contains(replica.id)
         }
     }
 }

@@ -15,10 +15,13 @@ package protocol Rule: Sendable {
 package struct Proposal: Hashable, Sendable {
     package var target: Int
     package var reason: Reason
+    /// Worth telling although it changes nothing.
+    package var isNotice: Bool
 
-    package init(_ target: Int, _ reason: Reason) {
+    package init(_ target: Int, _ reason: Reason, isNotice: Bool = false) {
         self.target = target
         self.reason = reason
+        self.isNotice = isNotice
     }
 }
 

@@ -1,0 +1,114 @@
+import Fleet
+import Forecast
+import Testing
+
+@testable import Policy
+
+@Suite struct MoneyTests {
+    /// Four replicas at 4 dollars, two of which are surplus.
+    private func tick(_ budget: PolicySettings.Budget? = nil, prices: [Double?] = [4, 4, 4, 4]) -> TickContext {
+        var tick = context(requests: 16, serving: prices.count) { $0.budget = budget }
+        tick.memory.watchingSince = tick.now - .seconds(3600)
+        for index in prices.indices { tick.fleet.replicas[index].usdPerHour = prices[index] }
+        return tick
+    }
+
+    @Test(
+        "what an hour may cost",
+        arguments: [
+            (40.0, [4, 4], 10), (40, [4, 2], 10), (39.9, [4, 4], 9), (7.9, [4, 4], 1), (3, [4, 4], 1),
+            (1000, [4, 4], nil), (40, [0, 0], nil),
+        ] as [(Double, [Double?], Int?)])
+    func hourly(limit: Double, prices: [Double?], replicas: Int?) {
+        let tick = tick(PolicySettings.Budget(usdPerHour: limit), prices: prices)
+        #expect(BudgetLimit().propose(tick, target: 50)?.target == replicas)
+        #expect(BudgetLimit().propose(tick, target: 1) == nil)
+    }
+
+    @Test("an unknown price does not limit, and is told", arguments: [[4, nil], [nil, nil], []] as [[Double?]])
+    func unknown(prices: [Double?]) {
+        let tick = tick(PolicySettings.Budget(usdPerHour: 1), prices: prices)
+        #expect(BudgetLimit().propose(tick, target: 50) == Proposal(50, .priceUnknown, isNotice: true))
+        var pool = VirtualPool(replicas: 2) { $0.budget = PolicySettings.Budget(usdPerHour: 1) }
+        pool.running = 64
+        let output = pool.tick()
+        #expect(output.decision.target == 8)
+        #expect(output.decision.steps.count { $0.reason == .priceUnknown } == 1)
+    }
+
+    @Test(
+        "what a day may cost: the minimum is set aside, the rest pays for an hour more",
+        arguments: [(150.0, 6), (164, 3), (165, 2), (190, 2), (0, 44)])
+    func daily(spent: Double, replicas: Int) throws {
+        var tick = tick(PolicySettings.Budget(usdPerDay: 200), prices: [4])
+        // VirtualPool begins at midnight.
+        let day = CivilClock.utc.date(at: tick.now)
+        tick.now = tick.now + .seconds(20 * 3600)
+        tick.settings.minimum = 2
+        tick.memory.spending = Spending(day: day, usd: spent)
+        #expect(BudgetLimit().propose(tick, target: 90)?.target == replicas)
+    }
+
+    @Test("over days of too much demand it costs what it may, and tapers off")
+    func days() {
+        var pool = VirtualPool(replicas: 2) {
+            $0.minimum = 2
+            $0.budget = PolicySettings.Budget(usdPerHour: 40, usdPerDay: 400)
+        }
+        pool.usdPerHour = 4
+        pool.running = 200
+        for day in 1...2 {
+            var cost = 0.0
+            for _ in 0..<5760 {
+                #expect(pool.size <= 10 && pool.size >= 2)
+                cost += 4 * Double(pool.size) * 15 / 3600
+                pool.tick()
+            }
+            #expect(cost < 401 && cost > 395, "day \(day): \(cost)")
+            #expect(pool.size == 2)
+        }
+        #expect(pool.log.count { $0.output.action != nil } < 2 * 20)
+    }
+
+    @Test(
+        "a replica leaves in the last part of its billing period: 330 s for the drain, or half of it",
+        arguments: [
+            (3600, 3269, 1), (3600, 3270, 0), (3600, 3599, 0), (3600, 3600, 2940 + 330), (3600, 7200 + 3400, 0),
+            (60, 29, 1), (60, 30, 0),
+        ])
+    func period(period: Int, age: Int, kept: Int) {
+        var tick = tick()
+        tick.settings.minimumBilling = .seconds(period)
+        let id = tick.supply.serving[0]
+        tick.fleet.replicas[0].launchedAt = tick.now - .seconds(age)
+        #expect(tick.paidFor(id) == .seconds(kept))
+        tick.settings.minimumBilling = nil
+        #expect(tick.paidFor(id) == .zero)
+        tick.settings.minimumBilling = .seconds(period)
+        tick.fleet.replicas[0].launchedAt = nil
+        #expect(tick.paidFor(id) == .zero)
+    }
+
+    @Test("only those that may leave are given up, the paid ones stay")
+    func victims() {
+        var pool = VirtualPool(replicas: 2) {
+            $0.minimumBilling = .seconds(3600)
+            $0.scaleDown.after = .zero
+            $0.scaleDown.cooldown = .zero
+        }
+        // Ordered now, and idle for the rest of the hour.
+        pool.running = 32
+        pool.tick()
+        #expect(pool.size == 4)
+        pool.running = 0
+        let start = pool.now
+        pool.run(.seconds(3000))
+        // The two old ones were launched two hours before, so their periods end now.
+        #expect(pool.actions(since: start).isEmpty)
+        #expect(pool.replicas.map(\.number) == [1, 2, 3, 4])
+        pool.run(.seconds(900))
+        #expect(pool.size == 1)
+        let seconds = pool.actions(since: start).map(\.seconds)
+        #expect(seconds.allSatisfy { $0 >= 3255 && $0 <= 3600 }, "\(seconds)")
+    }
+}
