@@ -309,6 +309,8 @@ def test_what_cannot_be_read_written_or_simulated(trace, tmp_path):
     (["--trace", "a", "--price=-1"], "--price must be 0 or more"), (["--trace", "a", "--boot", "420"], "--boot"),
     (["--trace", "a", "--boot", "2d"], "at most a day"),
     (["--trace", "a", "--boot-quantiles", "5m,2m"], "--boot-quantiles must ascend"),
+    (["--trace", "a", "--timeline", "b", "--html", "b"], "must not be the file of"),
+    (["--trace", "a", "--timeline", "a"], "must not be the file of"),
 ])
 def test_a_wrong_command_line(arguments, finding):
     result = scale_agent("backtest", *arguments)

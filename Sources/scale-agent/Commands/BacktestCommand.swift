@@ -71,6 +71,7 @@ struct BacktestCommand: AsyncParsableCommand {
 
     func validate() throws {
         try series.check(trace: trace, takesPool: true)
+        try outputs.validate(input: trace)
         func above(_ value: Double?, _ option: String) throws {
             guard value.map({ $0 > 0 && $0.isFinite }) ?? true else {
                 throw ValidationError("\(option) must be above 0.")
@@ -98,6 +99,12 @@ struct BacktestCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        do {
+            try outputs.check()
+        } catch {
+            Surroundings.printError("\(error)")
+            throw ExitCode.unreachable
+        }
         let progress = ProgressLine()
         let (source, recorded) = try series.source(trace: trace)
         let isConfigured = series.config.path != nil || series.pool != nil
@@ -146,6 +153,8 @@ struct BacktestCommand: AsyncParsableCommand {
         }
         print(json ? String(decoding: report.json, as: UTF8.self) : report.text)
     }
+
+    private var outputs: OutputFiles { OutputFiles(["--timeline": timeline, "--html": html]) }
 
     // MARK: The world
 

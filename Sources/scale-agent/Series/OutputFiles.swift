@@ -56,9 +56,10 @@ struct OutputFiles {
         return String(cString: real)
     }
 
+    /// What comes before the last slash; by hand, since Foundation's way traps on a path of one character.
     static func folder(of path: String) -> String {
-        let folder = (path as NSString).deletingLastPathComponent
-        return folder.isEmpty ? "." : folder
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// A link to nothing.
@@ -75,7 +76,7 @@ struct OutputFiles {
     /// What two names of one plain file have in common; `nil` for what is no plain file.
     private static func identity(_ path: String) -> String? {
         guard let status = status(path) else {
-            return resolved(folder(of: path)) + "/" + (path as NSString).lastPathComponent
+            return resolved(folder(of: path)) + "/" + (path.split(separator: "/").last ?? "")
         }
         return status.st_mode & S_IFMT == S_IFREG ? "\(status.st_dev):\(status.st_ino)" : nil
     }
