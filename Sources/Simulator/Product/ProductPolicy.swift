@@ -22,6 +22,8 @@ package struct ProductPolicy: ScalingPolicy {
     private let slots: Double
     private let serviceSeconds: Double
     private var book = ReplicaBook()
+    /// The book as a control plane tells it; `nil` when the book has changed since.
+    private var replicas: [Replica]?
     private var reading: Reading?
     private var planned: PlannedAction?
     /// Replicas that were ordered in the last bin, and boots that are given up in the next one.
@@ -43,7 +45,7 @@ package struct ProductPolicy: ScalingPolicy {
     }
 
     package mutating func desired(_ view: FleetView) -> Int {
-        book.update(view)
+        if book.update(view) { replicas = nil }
         if let load = view.load { reading = reading(of: load, view) }
         var size = view.desired - givenUp
         // Only what this policy ordered; what the group misses on its own it goes on ordering.
@@ -75,6 +77,7 @@ package struct ProductPolicy: ScalingPolicy {
             bootDeadlineSeconds = view.second + view.binSeconds / 2 - youngest
         }
         book.strike(ids)
+        replicas = nil
         return ids.count - lost.count
     }
 
@@ -118,14 +121,16 @@ package struct ProductPolicy: ScalingPolicy {
         return reading
     }
 
-    private func fleet(_ size: Int, _ now: Timestamp) -> FleetState {
-        FleetState(
-            observedAt: now, desired: size,
-            replicas: book.entries.map { entry in
+    private mutating func fleet(_ size: Int, _ now: Timestamp) -> FleetState {
+        let known =
+            replicas
+            ?? book.entries.map { entry in
                 Replica(
                     id: entry.id, state: entry.isReady ? .ready : .booting(phase: .provision),
                     launchedAt: entry.orderedAtSecond.map(moment))
-            })
+            }
+        replicas = known
+        return FleetState(observedAt: now, desired: size, replicas: known)
     }
 
     private func observation(_ view: FleetView, _ now: Timestamp) -> PoolObservation {

@@ -22,10 +22,12 @@ struct ReplicaBook: Sendable {
     private var bootingSince: [Double] = []
 
     /// Brings the book to what the simulator shows.
-    mutating func update(_ view: FleetView) {
+    ///
+    /// - Returns: whether that changed anything.
+    @discardableResult mutating func update(_ view: FleetView) -> Bool {
         let isSame =
             view.ready == ready && view.bootedAfterSeconds.isEmpty && view.bootingSinceSeconds == bootingSince
-        guard !isSame else { return }
+        guard !isSame else { return false }
         var (known, booted) = (0, 0)
         entries = entries.compactMap { entry in
             guard !entry.isReady, let ordered = entry.orderedAtSecond else { return entry }
@@ -50,6 +52,7 @@ struct ReplicaBook: Sendable {
         }
         for ordered in view.bootingSinceSeconds[known...] { name(orderedAt: ordered, answeringSince: nil) }
         bootingSince = view.bootingSinceSeconds
+        return true
     }
 
     /// Strikes off replicas that the next look at the simulator will not show any more.
