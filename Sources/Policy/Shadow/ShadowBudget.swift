@@ -14,15 +14,17 @@ struct ShadowBudget: Hashable, Sendable, Codable {
     /// Intervals seen.
     private var age = 0.0
 
+    // In shares of the lateness that the objective allows:
     /// What candidates must have on top of the objective, always and when evidence is young.
-    private static let margin = 0.001
-    private static let youthMargin = 0.003
+    private static let margin = 0.1
+    private static let youthMargin = 0.3
+    private static let feedbackLimit = 1.0
+
     /// A day without a miss weighs in, as traffic that was served as promised.
     private static let prior = 86_400.0
     /// The pool's own record counts for longer than that of candidates, since a promise does.
     private static let halfLife = 7 * 86_400.0
     private static let feedback = 2.0
-    private static let feedbackLimit = 0.01
     /// The share of a typical miss that is kept in reserve for the next.
     private static let reserve = 0.9
 
@@ -45,20 +47,22 @@ struct ShadowBudget: Hashable, Sendable, Codable {
 
     /// The share that a candidate must have shown to be followed.
     ///
-    /// `objective + margin + clamp(2 × (objective + reserve - share), ±0.01)`, where the margin falls from 0.004 to
-    /// 0.001, by half a day for the most of it, and the reserve grows with the size of the misses that come at once.
+    /// `objective + margin + clamp(2 × (objective + reserve - share), ±allowed)`, where `allowed = 1 - objective`: for an
+    /// objective of 0.99 the margin falls from 0.004 to 0.001, half of the way in a day. The reserve grows with the size
+    /// of the misses that come at once.
     ///
     /// - Parameter meanWork: an interval's.
     func required(objective: Double, meanWork: Double, intervalSeconds: Double) -> Double {
+        let allowed = 1 - objective
+        let youth = Self.youthMargin * exp(-0.6931 * age * intervalSeconds / 86_400)
+        let least = objective + (Self.margin + youth) * allowed
         let prior = Self.prior / intervalSeconds * meanWork
         let total = work + hourWork + prior
-        guard total > 0 else { return objective + Self.margin + Self.youthMargin }
-        let share = 1 - (late + hourLate) / total - prior * (1 - objective) / total
+        guard total > 0 else { return least }
+        let share = 1 - (late + hourLate + prior * allowed) / total
         let reserve = Self.reserve * squares.squareRoot() / total
-        let correction = Self.feedback * (objective + reserve - share)
-        let youth = Self.youthMargin * exp(-0.6931 * age * intervalSeconds / 86_400)
-        return objective + Self.margin + youth
-            + min(max(correction, -Self.feedbackLimit), Self.feedbackLimit)
+        let most = Self.feedbackLimit * allowed
+        return least + min(max(Self.feedback * (objective + reserve - share), -most), most)
     }
 
     var isSound: Bool { [work, late, squares, hourWork, hourLate, age].allSatisfy { $0.isFinite && $0 >= 0 } }

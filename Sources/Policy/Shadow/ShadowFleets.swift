@@ -164,11 +164,11 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
                                 if wanted > total {
                                     fleets[index].booting += wanted - total
                                     boots[order + index] += wanted - total
-                                    costs[index] += price
+                                    costs[index] += price * Double(total)
                                 } else if wanted < total {
                                     fleets[index].shrink(
                                         by: total - wanted, boots: boots, index: index, count: count, tick: tick)
-                                    costs[index] += price
+                                    costs[index] += price * Double(total)
                                 }
                                 index += 1
                             }

@@ -18,16 +18,17 @@ package struct ShadowSettings: Hashable, Sendable, Codable {
     package var interval: Duration = .seconds(15)
     /// No candidate goes below this.
     package var minimum = 1
-    /// What one scaling action costs in a candidate's ledger, in time of one replica. It stands for machines that start
-    /// and stop, caches that go cold and people who watch; without it the shortest shrink delay would always win.
-    package var actionPrice: Duration = .seconds(120)
-    /// The most that a late request may cost to avoid, in multiples of what serving it takes. Where no candidate meets
-    /// the objective, this keeps the pool from paying any price for requests that are late already.
-    package var latePriceLimit = 200.0
+    /// What one scaling action costs in a candidate's ledger, in time of its whole fleet. It stands for machines that
+    /// start and stop, caches that go cold and people who watch; without it the shortest shrink delay would often win.
+    package var actionPrice: Duration = .seconds(10)
     /// Evidence of this age counts half.
     package var halfLife: Duration = .seconds(3 * 86_400)
     /// So long after the first step a plain reactive candidate is followed, since nothing else has proved itself.
     package var learning: Duration = .seconds(3 * 3600)
 
     package init() {}
+
+    /// The most that a late request may cost to avoid, in multiples of what serving it takes: 200 for an objective of
+    /// 0.99. Where no candidate meets the objective, this keeps the pool from paying any price for what is late anyway.
+    var latePriceLimit: Double { 2 / max(1 - objective.share, 1e-4) }
 }

@@ -17,6 +17,8 @@ struct FluidPool {
     private(set) var late = 0.0
     private(set) var work = 0.0
     private(set) var changes = 0
+    /// Replicas there were at each change, summed.
+    private(set) var changed = 0
 
     var share: Double { work > 0 ? 1 - late / work : 1 }
     var total: Int { ready + dueIn.count }
@@ -40,7 +42,7 @@ struct FluidPool {
     }
 
     mutating func resize(to count: Int) {
-        if count != total { changes += 1 }
+        if count != total { (changes, changed) = (changes + 1, changed + total) }
         while total < count { dueIn.append(boot) }
         while total > count, !dueIn.isEmpty { dueIn.removeLast() }
         ready -= total - count

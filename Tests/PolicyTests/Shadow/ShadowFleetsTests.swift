@@ -11,7 +11,6 @@ struct ShadowFleetsTests {
     func ledgersAreTrue(boot: Int) {
         var settings = ShadowSettings()
         settings.halfLife = .seconds(1e9)
-        settings.actionPrice = .seconds(120)
         var driver = ShadowDriver(settings: settings, capacity: 10, boot: boot, ready: 7)
         let work = dailyWork(intervals: 700, mean: 60, seed: 3)
         // Without a forecast a quantile is a load of 70 %.
@@ -46,7 +45,7 @@ struct ShadowFleetsTests {
         let standings = driver.shadow.standings
         for (place, (index, candidate)) in candidates.enumerated() {
             let pool = pools[place]
-            let mean = (Double(pool.cost) + 8 * Double(pool.changes)) / Double(work.count)
+            let mean = (Double(pool.cost) + Double(pool.changed) * 10 / 15) / Double(work.count)
             #expect((standings[index].share - pool.share).magnitude < 1e-5, "\(candidate)")
             #expect((standings[index].meanReplicas - mean).magnitude < 1e-4 * mean, "\(candidate)")
         }
