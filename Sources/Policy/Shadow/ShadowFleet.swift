@@ -129,10 +129,12 @@ extension ShadowFleet {
     }
 }
 
-/// The least whole number not below a need; a need that is a hair above a whole number is that number.
+/// The least whole number not below a need, up to a million; a hair above a whole number is that number, and what is no
+/// number is 0.
 @inline(__always)
 func wholeCount(_ need: Double) -> Int32 {
-    let bounded = min(max(need - 1e-9, 0), 1e6)
+    guard need > 1e-9 else { return 0 }
+    let bounded = min(need - 1e-9, 1e6)
     let cut = Int32(bounded)
     return Double(cut) < bounded ? cut + 1 : cut
 }

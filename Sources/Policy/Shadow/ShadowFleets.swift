@@ -14,8 +14,8 @@ import func Glibc.exp
 /// what is required follows what really happened to the pool (`ShadowBudget`). Reactive candidates are among them, so
 /// where forecasts are of no use the pool is sized as a reactive scaler would that was tuned for this traffic.
 ///
-/// All is learned online; nothing looks ahead. A step is O(candidates); memory does not grow. A
-/// value: a copy, or one decoded from what it encoded, goes on bit for bit as the original would.
+/// All is learned online; nothing looks ahead. A step is O(candidates), and memory does not grow. A value: a copy, or one
+/// decoded from what it encoded, goes on bit for bit as the original would.
 package struct ShadowFleets: Hashable, Sendable, Encodable {
     package let settings: ShadowSettings
     var fleets: [ShadowFleet]
@@ -42,8 +42,10 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
     private static let patience = 20
     /// Intervals between two reviews of the choice.
     private static let review = 20
-    /// Boots longer than this count as this long, which bounds memory.
-    package static let longestBoot: Duration = .seconds(2 * 3600)
+    /// Boots of more intervals count as this long, which bounds memory; four hours at the usual interval.
+    static let longestBoot = 1000.0
+    /// More replicas than any pool has; beyond that a number is taken for an error.
+    private static let mostReplicas = 1_000_000
 
     package init(settings: ShadowSettings = ShadowSettings()) {
         self.settings = settings
@@ -60,7 +62,7 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
     ///
     /// - Parameters:
     ///   - arrivals: work that came in the interval, in the unit of the forecast. `nil`, or what is not a number of 0 or
-    ///     more, is unknown: nothing is learned and nothing changes.
+    ///     more, or beyond all reason, is unknown: nothing is learned and nothing changes.
     ///   - backlog: work that waits now, as measured; `nil` works it out from the arrivals and the ready replicas.
     ///   - forecast: of the largest one-minute mean from now to when a replica ordered now would serve; with
     ///     `ShadowCandidate.levels`. `nil` leaves its candidates with the arrivals, at a load of 70 %.
@@ -72,7 +74,8 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
         arrivals: Double?, backlog: Double? = nil, forecast: DemandForecast?, ready: Int, booting: Int,
         boot: Duration, capacity: Double, now: Timestamp
     ) -> ShadowChoice {
-        (real.ready, real.booting) = (Int32(clamping: max(0, ready)), Int32(clamping: max(0, booting)))
+        real.ready = Int32(min(max(0, ready), Self.mostReplicas))
+        real.booting = Int32(min(max(0, booting), Self.mostReplicas))
         let interval = interval(arrivals: arrivals, boot: boot, capacity: capacity)
         let isNew = pass(to: now, interval, like: real)
         if let interval, isNew {
@@ -97,11 +100,14 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
     }
 
     private func interval(arrivals: Double?, boot: Duration, capacity: Double) -> ShadowInterval? {
-        guard let arrivals, arrivals >= 0, arrivals.isFinite, capacity > 0, capacity.isFinite else { return nil }
+        guard let arrivals, arrivals >= 0, capacity > 0, capacity.isFinite,
+            arrivals <= capacity * Double(Self.mostReplicas)
+        else { return nil }
+        let length = settings.interval.seconds
         return ShadowInterval(
-            arrivals: arrivals, capacity: capacity, length: settings.interval.seconds,
-            wait: settings.objective.wait.seconds, boot: min(max(boot, .zero), Self.longestBoot).seconds,
-            minimum: Int32(clamping: max(0, settings.minimum)))
+            arrivals: arrivals, capacity: capacity, length: length,
+            wait: settings.objective.wait.seconds, boot: min(max(boot.seconds, 0), Self.longestBoot * length),
+            minimum: Int32(min(max(0, settings.minimum), Self.mostReplicas)))
     }
 
     // MARK: - Time

@@ -4,7 +4,7 @@ import func Glibc.exp
 
 /// What every candidate's fleet would have cost, and how much it would have served late.
 ///
-/// Kept for each part of the day by itself, since night and rush hour want different candidates; a part is judged by its
+/// Kept for each part of the day (of UTC) by itself, since night and rush hour want different candidates; a part is judged by its
 /// own evidence and, with the weight of two days, by the whole. The current hour is kept apart and added when it ends.
 struct ShadowLedgers: Hashable, Sendable, Codable {
     static let parts = 6
