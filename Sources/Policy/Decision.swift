@@ -85,6 +85,7 @@ package enum Reason: Hashable, Sendable, Codable {
     case wouldNotFit(load: Double, threshold: Double)
     case neededAgain(requests: Double, within: Duration)
     case bootsInFlight(Int)
+    case bootsCredited(boots: Int, inTime: Double)
     case dwell(calmFor: Duration, needed: Duration)
     case cooldown(remaining: Duration)
     case paidFor(remaining: Duration)

@@ -34,10 +34,10 @@ extension PolicySettings {
         Forecaster(settings: forecast, step: max(interval, Forecaster.shortestStep))
     }
 
-    /// Whether a forecaster that was kept is one that these settings would make.
-    package func wouldMake(_ forecaster: Forecaster) -> Bool {
+    /// A forecaster that was kept, with these settings; `nil` when they would have learned something else.
+    package func adopt(_ kept: Forecaster) -> Forecaster? {
         let fresh = newForecaster
-        return (forecaster.settings, forecaster.step, forecaster.horizons)
-            == (fresh.settings, fresh.step, fresh.horizons)
+        var adopted = kept
+        return (kept.step, kept.horizons) == (fresh.step, fresh.horizons) && adopted.adopt(forecast) ? adopted : nil
     }
 }

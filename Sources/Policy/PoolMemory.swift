@@ -124,27 +124,3 @@ extension [PoolMemory.Since] {
         self = ids.sorted().map { PoolMemory.Since(id: $0, since: since($0) ?? now) }
     }
 }
-
-/// The pool's own measured cold starts, from launch to first answer.
-package struct BootClock: Hashable, Sendable, Codable {
-    /// The latest ones, oldest first.
-    package private(set) var measured: [Duration] = []
-
-    static let kept = 64
-    /// Below this many, the configured expectation is a better guess than a quantile.
-    static let needed = 5
-
-    package init() {}
-
-    mutating func record(_ boot: Duration) {
-        measured.append(boot)
-        if measured.count > Self.kept { measured.removeFirst(measured.count - Self.kept) }
-    }
-
-    /// The 90th percentile of the measured boots (nearest rank), or `expected` while there are too few.
-    package func p90(expected: Duration) -> Duration {
-        guard measured.count >= Self.needed else { return expected }
-        let rank = Int((0.9 * Double(measured.count)).rounded(.up))
-        return measured.sorted()[rank - 1]
-    }
-}

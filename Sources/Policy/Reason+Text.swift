@@ -30,6 +30,7 @@ extension Reason: CustomStringConvertible {
         case .neededAgain(let requests, let within):
             "\(number(requests)) requests are expected within \(span(within)), too soon to stop and start again"
         case .bootsInFlight(let count): "\(count) booting"
+        case .bootsCredited(let count, let inTime): "\(count) booting, \(number(inTime)) of them expected in time"
         case .dwell(let calm, let needed): "calm for \(span(calm)) of \(span(needed))"
         case .cooldown(let remaining): "cooldown, \(span(remaining)) left"
         case .paidFor(let remaining): "paid for, the next one may leave in \(span(remaining))"

@@ -49,7 +49,11 @@ struct Band: Rule {
     }
 }
 
-/// While ordered replicas are on their way the count stays: a fleet that just grew looks idle.
+/// While ordered replicas are on their way, as many more stay as may not arrive by the time at which one ordered now would.
+///
+/// Worked example: of 3 boots two are in time (0.99 each) and one takes longer than any before (0.4): 0.62 of them are
+/// expected to be late, so one replica more than the target stays. Until the pool's boots are known the count stays as it
+/// is.
 struct BootsInFlight: Rule {
     let name = RuleName.bootsInFlight
     let kind = RuleKind.hold
@@ -57,7 +61,20 @@ struct BootsInFlight: Rule {
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let boots = tick.supply.booting.count + tick.supply.undelivered
         guard boots > 0 else { return nil }
-        return Proposal(tick.current, .bootsInFlight(boots))
+        guard tick.memory.boots.isKnown else { return Proposal(tick.current, .bootsInFlight(boots)) }
+        let expected = tick.supply.booting.map(chance(in: tick)).reduce(0, +)
+        let late = wholeReplicas((Double(boots) - expected).rounded(.up))
+        return Proposal(target + late, .bootsCredited(boots: boots, inTime: expected))
+    }
+
+    /// That a boot is over by the time at which one ordered now would be.
+    private func chance(in tick: TickContext) -> (ReplicaID) -> Double {
+        let (clock, expected) = (tick.memory.boots, tick.settings.boot.expected)
+        let lead = clock.p90(expected: expected)
+        return { id in
+            let launched = tick.fleet.replicas.first { $0.id == id }?.launchedAt ?? tick.memory.booting.since(id)
+            return clock.chance(within: lead, age: max(.zero, tick.now - (launched ?? tick.now)), expected: expected)
+        }
     }
 }
 
