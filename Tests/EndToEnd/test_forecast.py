@@ -70,7 +70,7 @@ def test_every_forecaster_is_scored_or_says_why_not(trace):
     assert naive["relative_mae"] == 1 and naive["mase"] > 0
     for row in document["models"]:
         if "error" in row:
-            assert "too short" in row["error"] and row["model"].startswith("double-seasonal"), row
+            assert "the learning part is too short: 14 d from" in row["error"] and row["model"].startswith("double-seasonal"), row
             continue
         for horizon in row["horizons"]:
             for target in ("sample", "maximum"):
@@ -86,7 +86,9 @@ def test_the_table_has_the_numbers_of_the_json(trace):
     result = scale_agent("forecast", path, "--models", MODELS, timeout=60)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("trace.csv: 6 days in steps of 60 s; learned from 3 days, scored over 3 days at")
-    rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if line[:1].islower()}
+    first = result.stdout.split("Largest one-minute mean")[0]
+    rows = {line.split()[0]: line.split() for line in first.splitlines() if line.startswith(tuple(MODELS.split(",")))}
+    assert all(len(line) <= 100 for line in result.stdout.splitlines())
     for name in MODELS.split(","):
         assert rows[name][1] == f"{model(document, name)['relative_mae']:.3f}"
 
@@ -115,6 +117,51 @@ def test_horizons_levels_and_days_are_chosen(trace):
     assert document["protocol"]["horizons_seconds"] == [120, 1800]
     assert document["protocol"]["levels"] == [0.5, 0.95], "the median is always one"
     assert document["protocol"]["scored"] == DAY // 2
+
+
+def test_four_days_are_enough_for_a_daily_season(trace):
+    rows = [f"{slot * STEP},{value}" for slot, value in enumerate(series(days=4))]
+    document = scores(trace(rows, header="t_s,requests"), "--models", "hw-additive,hw-multiplicative")
+    for row in document["models"]:
+        assert row["mase"] > 0, row
+
+
+def test_horizons_on_one_step_are_scored_once(trace, tmp_path):
+    rows = [f"{slot * 1800},{value}" for slot, value in enumerate(series(step=1800))]
+    emitted = tmp_path / "said.csv"
+    document = scores(trace(rows, header="t_s,requests"), "--models", "bank", "--emit", emitted)
+    assert document["protocol"]["horizons_seconds"] == [1800]
+    assert document["notes"][0] == (
+        "Asked for 3 min, 5 min, 10 min, 15 min: scored once, at 30 min, by the step of 30 min.")
+    with open(emitted) as file:
+        said = [(row["origin_t_s"], row["h_s"]) for row in csv.DictReader(file)]
+    assert len(said) == len(set(said)) == document["protocol"]["origins"]
+
+
+def test_nothing_to_score_is_an_error(trace, tmp_path):
+    page = tmp_path / "page.html"
+    empty = trace([f"{slot * 300},{'1' if slot < 576 else ''}" for slot in range(1152)], header="t_s,n")
+    result = scale_agent("forecast", empty, "--html", page)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "expected samples where it is scored, found none at any of the 572 origins" in result.stderr
+    short = trace([f"{slot * 300},1" for slot in range(1152)], header="t_s,n")
+    result = scale_agent("forecast", short, "--models", "double-seasonal", "--html", page)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "no forecaster has a score:\n  double-seasonal: the learning part is too short" in result.stderr
+    # Another one is not shown in its place.
+    result = scale_agent("forecast", short, "--models", "double-seasonal,ses", "--html", page)
+    assert result.returncode == 1 and "double-seasonal has no score" in result.stderr
+    assert not page.exists()
+
+
+@pytest.mark.parametrize("days, finding", [
+    (["--test-days", "0.01"], "--test-days: expected more than 5 minutes and the longest horizon, such as 0.0146"),
+    ([], "or a part of it to score: --test-days 0.4; found 1 d"),
+])
+def test_the_days_to_score_that_would_do_are_told(trace, days, finding):
+    path = trace([f"{slot * STEP},{value}" for slot, value in enumerate(series(days=1))], header="t_s,n")
+    result = scale_agent("forecast", path, *days)
+    assert result.returncode == 1 and finding in result.stderr, result.stderr
 
 
 # Files
@@ -146,9 +193,9 @@ def test_empty_values_and_rows_that_are_not_there_are_missing(trace):
 @pytest.mark.parametrize("text, finding", [
     ("", "line 1: expected two rows or more, found 0"),
     ("arrival_s,n\n0,1\n", "line 1: expected the first column to be t_s, seconds in even steps, found \"arrival_s\""),
-    ("t_s,n\n0,1\n60,many\n", "line 3: expected a number from 0 on, or nothing for a missing sample, found \"many\""),
+    ("t_s,n\n0,1\n60,many\n", "line 3: expected a number from 0 to 9007199254740992, or nothing for a missing sample, found \"many\""),
     ("t_s,n\n0,1\n60,1\n90,1\n", "line 4: t_s: expected 120.0 s after the first row"),
-    ("t_s,n\n0,1\n60,1\n120,1\n", "expected a series of at least 48.4 hours, or a number of days to score at its end"),
+    ("t_s,n\n0,1\n60,1\n120,1\n", "expected a series of at least 2 d 21 min; found 3 min"),
 ])
 def test_what_is_wrong_with_a_file_is_told(tmp_path, text, finding):
     path = tmp_path / "bad.csv"

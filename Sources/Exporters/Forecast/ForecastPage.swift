@@ -6,17 +6,17 @@ extension ForecastReport {
     package var html: String {
         let charts: HTML = shown.map { fans($0.name, $0.trial) } ?? ""
         let horizons: HTML = shown.map { horizonTable($0.name, $0.score) } ?? ""
-        let left = rows.compactMap { row -> String? in
-            guard case .left(let reason) = row.outcome else { return nil }
-            return "\(row.name): \(reason)."
-        }
-        let legend = (Self.legend + left).map { "<p class=\"because\">\($0)</p>" as HTML }.joined()
+        let left = rows.compactMap { row in row.reason.map { "\(row.name): \($0)." } }
+        let tables = ForecastTarget.allCases.map { target -> HTML in
+            "<h3>\(title(of: target))</h3>\(scoreTable(target))"
+        }.joined()
+        let legend = (notes + left + Self.legend).map { "<p class=\"because\">\($0)</p>" as HTML }.joined()
         let page: HTML = """
             <!doctype html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">\
             <title>Forecast of \(name)</title><style>\(HTML(stringLiteral: StatusPageStyle.css + FanChart.css + Self.css))</style></head>
             <body><header><h1>Forecast of \(name)</h1><p>\(summary)</p></header><main>
-            <section><h2>Scores <small>averages over \(horizonNames)</small></h2>\(scoreTable)<div class="legend">\(legend)\
+            <section><h2>Scores</h2>\(tables)<div class="legend">\(legend)\
             </div></section>
             \(charts)\(horizons)</main><footer><p>scale-agent forecast</p></footer></body></html>
 
@@ -26,26 +26,21 @@ extension ForecastReport {
 
     private static let css = """
 
-        .came{--key:var(--ink)}.near{--key:color-mix(in srgb,var(--current) 45%,var(--card))}
-        .far{--key:color-mix(in srgb,var(--current) 20%,var(--card))}
+        .came{--key:var(--ink)}.middle{--key:var(--current)}.out{--key:var(--warn)}
+        h1,h2,h3{overflow-wrap:anywhere}h3{font-size:13px;margin:14px 0 4px}
         .best{font-weight:650;color:var(--good)}
         """
 
-    private var horizonNames: String {
-        rolling.settings.horizons.map { spanText($0) }.joined(separator: ", ")
-    }
-
-    private var scoreTable: HTML {
-        let columns = self.columns
-        // The lowest loss of each column of losses stands out; what is best elsewhere depends on the level.
+    private func scoreTable(_ target: ForecastTarget) -> HTML {
+        let columns = self.columns.filter { $0.target == target }
+        // The lowest of several losses stands out where it is better than the baseline; what is best elsewhere depends
+        // on the level.
         let best = columns.map { column -> Double? in
-            guard column.title.contains("rMAE") || column.title.contains("rPB") || column.title == "MASE" else {
-                return nil
-            }
-            return rows.compactMap { row -> Double? in
-                guard case .scored(let score, _) = row.outcome else { return nil }
+            let losses = rows.compactMap { row -> Double? in
+                guard column.isLoss, case .scored(let score, _) = row.outcome else { return nil }
                 return column.value(score)
-            }.min()
+            }
+            return losses.count > 1 ? losses.min().flatMap { $0 < 1 ? $0 : nil } : nil
         }
         let lines = rows.map { row -> (tone: Tone?, cells: [HTML]) in
             guard case .scored(let score, _) = row.outcome else {
@@ -64,7 +59,8 @@ extension ForecastReport {
     private func horizonTable(_ name: String, _ score: ForecastScore) -> HTML {
         let levels = rolling.settings.levels.enumerated().filter { $0.element != 0.5 }
         let head =
-            ["horizon", ">MAE", ">RMSE", ">sMAPE"] + levels.map { ">cov" + Self.percent($0.element) }
+            ["horizon", ">origins", ">MAE", ">rMAE", ">RMSE", ">sMAPE"]
+            + levels.map { ">cov" + Self.percent($0.element) }
             + levels.map { ">max cov" + Self.percent($0.element) }
             + levels.map { ">max rPB" + Self.percent($0.element) }
         let rows = score.horizons.map { horizon -> (tone: Tone?, cells: [HTML]) in
@@ -73,15 +69,13 @@ extension ForecastReport {
             }
             var cells: [HTML] = ["\(spanText(horizon.horizon))"]
             cells += [
-                text(horizon.sample.mae), text(horizon.sample.rmse), cell(horizon.sample.smape) { percentText($0) },
+                "\(horizon.sample.count)", text(horizon.sample.mae), text(horizon.relative(\.mae)),
+                text(horizon.sample.rmse), cell(horizon.sample.smape) { percentText($0) },
             ]
             cells += levels.map { text(horizon.sample.levels[$0.offset].coverage) }
             cells += levels.map { text(horizon.maximum.levels[$0.offset].coverage) }
             cells += levels.map { level in
-                guard let loss = horizon.maximum.levels[level.offset].pinball,
-                    let naive = horizon.maximumOfNaive.levels[level.offset].pinball, naive > 0
-                else { return unknown }
-                return text(loss / naive)
+                text(horizon.relative({ $0.levels[level.offset].pinball }, of: .maximum))
             }
             return (nil, cells)
         }
@@ -94,12 +88,13 @@ extension ForecastReport {
 
     private func fans(_ name: String, _ trial: RollingOrigin.Trial) -> HTML {
         let levels = rolling.settings.levels
+        let median = levels.firstIndex(of: 0.5)
         let keys = zip(levels, levels.dropFirst()).enumerated().map { index, pair -> HTML in
-            let style = index == 0 ? "near" : "far"
-            return "<span class=\"key \(style)\">P\(Self.percent(pair.0)) to P\(Self.percent(pair.1))</span>"
+            let shade = FanChart.shade(of: index, median: median)
+            return "<span class=\"key \(shade)\">P\(Self.percent(pair.0)) to P\(Self.percent(pair.1))</span>"
         }.joined()
         let charts = rolling.slots.indices.map { index -> HTML in
-            let span = spanText(rolling.settings.horizons[index])
+            let span = spanText(rolling.horizons[index])
             let sample = fan("Sample in \(span)", index, trial, \.sample) { rolling.series.values[$0] }
             let maximum = fan("Largest one-minute mean of the next \(span)", index, trial, \.maximum) {
                 rolling.largest[index][$0]
@@ -108,7 +103,8 @@ extension ForecastReport {
         }.joined()
         return """
             <section><h2>\(name) <small>the last days, as forecast each time</small></h2>
-            <p class="swatches"><span class="key came">what came</span>\(keys)</p>
+            <p class="swatches"><span class="key came">what came</span>\
+            <span class="key middle">median</span>\(keys)<span class="key out">beyond the scale</span></p>
             <div class="charts">\(charts)</div></section>
 
             """

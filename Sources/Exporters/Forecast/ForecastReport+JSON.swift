@@ -14,22 +14,25 @@ extension ForecastReport {
             "protocol": [
                 "learned": .integer(rolling.test.lowerBound), "scored": .integer(rolling.test.count),
                 "origins": .integer(rolling.origins.count),
-                "horizons_seconds": .array(settings.horizons.compactMap { JSON($0) }),
+                "scored_origins": .array(rolling.known.map { .integer($0) }),
+                "horizons_seconds": .array(rolling.horizons.compactMap { JSON($0) }),
                 "levels": .array(settings.levels.compactMap { JSON($0) }),
                 "seasonal_error": JSON(rolling.seasonalError),
             ],
-            "models": .array(rows.map(Self.json)),
+            "models": .array(rows.map { Self.json($0, rolling) }), "notes": .array(notes.map { .string($0) }),
         ]
         return document.bytes
     }
 
-    private static func json(_ row: Row) -> JSON {
+    private static func json(_ row: Row, _ rolling: RollingOrigin) -> JSON {
         switch row.outcome {
         case .left(let reason): ["model": .string(row.name), "error": .string(reason)]
         case .scored(let score, _):
             [
                 "model": .string(row.name), "seconds": JSON(row.seconds), "relative_mae": JSON(score.relativeMAE),
-                "mase": JSON(score.mase), "sample": averages(score, .sample), "maximum": averages(score, .maximum),
+                "mase": JSON(score.mase), "scored_origins": .integer(score.scored),
+                "note": row.note(of: rolling).map { .string($0) }, "sample": averages(score, .sample),
+                "maximum": averages(score, .maximum),
                 "horizons": .array(
                     score.horizons.map { horizon in
                         [

@@ -13,14 +13,26 @@ package struct ForecastScore: Hashable, Sendable {
         /// Of the largest one-minute mean up to it.
         package var maximum: TargetScore
         package var maximumOfNaive: TargetScore
+
+        /// A loss over that of naive. `nil` where naive has as good as none, which leaves nothing to compare with.
+        package func relative(
+            _ loss: (TargetScore) -> Double?, of target: ForecastTarget = .sample
+        ) -> Double? {
+            let (own, naive) = target == .sample ? (sample, sampleOfNaive) : (maximum, maximumOfNaive)
+            guard let own = loss(own), let base = loss(naive), base > 1e-9 * max(1, naive.mean ?? 0) else { return nil }
+            return own / base
+        }
     }
 
     package var horizons: [Horizon]
     /// The unit of MASE; `nil` where there is none.
     package var seasonalError: Double?
 
+    /// The fewest origins that count at a horizon.
+    package var scored: Int { horizons.map(\.sample.count).min() ?? 0 }
+
     /// Mean absolute error of the samples over that of naive, the geometric mean over the horizons.
-    package var relativeMAE: Double? { ratio(\.sample, \.sampleOfNaive, \.mae) }
+    package var relativeMAE: Double? { ratio { $0.relative(\.mae) } }
 
     /// Mean absolute error of the samples over that of the daily seasonal naive within the learning.
     package var mase: Double? {
@@ -30,10 +42,7 @@ package struct ForecastScore: Hashable, Sendable {
 
     /// Pinball loss over that of naive at one level, the geometric mean over the horizons.
     package func relativePinball(_ level: Int, of target: ForecastTarget = .sample) -> Double? {
-        switch target {
-        case .sample: ratio(\.sample, \.sampleOfNaive, \.levels[level].pinball)
-        case .maximum: ratio(\.maximum, \.maximumOfNaive, \.levels[level].pinball)
-        }
+        ratio { $0.relative({ $0.levels[level].pinball }, of: target) }
     }
 
     /// The mean over the horizons of a score of one target; `nil` where a horizon has none.
@@ -46,15 +55,9 @@ package struct ForecastScore: Hashable, Sendable {
         return values.count == horizons.count ? Accuracy.mean(values) : nil
     }
 
-    private func ratio(
-        _ of: KeyPath<Horizon, TargetScore>, _ to: KeyPath<Horizon, TargetScore>, _ value: KeyPath<TargetScore, Double?>
-    ) -> Double? {
-        mean { horizon in
-            guard let loss = horizon[keyPath: of][keyPath: value], let naive = horizon[keyPath: to][keyPath: value]
-            else { return nil }
-            // A loss of 0 has no logarithm.
-            return log((loss + 1e-12) / (naive + 1e-12))
-        }.map { exp($0) }
+    private func ratio(_ relative: (Horizon) -> Double?) -> Double? {
+        // A loss of 0 has no logarithm.
+        mean { relative($0).map { log(max($0, 1e-12)) } }.map { exp($0) }
     }
 }
 
@@ -76,6 +79,8 @@ package struct TargetScore: Hashable, Sendable {
 
     /// Origins that count.
     package var count: Int
+    /// Of what came.
+    package var mean: Double?
     /// Errors of the median.
     package var mae: Double?
     package var rmse: Double?
@@ -86,6 +91,7 @@ package struct TargetScore: Hashable, Sendable {
     /// - Parameter forecasts: for each of `actual`, one value a level.
     init(_ actual: [Double], _ forecasts: [[Double]], levels: [Double]) {
         count = actual.count
+        mean = Accuracy.mean(actual)
         if let median = levels.firstIndex(of: 0.5) {
             let medians = forecasts.map { $0[median] }
             mae = Accuracy.mae(actual, medians)

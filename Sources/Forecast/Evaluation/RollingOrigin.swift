@@ -4,8 +4,8 @@ import Fleet
 ///
 /// 1. The first half, cut down to whole days and at least two, is for learning only. The states of the forecasters keep
 ///    being updated after it.
-/// 2. Over the days after it the forecasters are asked at origins that lie 4 min 45 s apart: every 5 min would lock on
-///    to what runs by the clock.
+/// 2. Over the days after it the forecasters are asked at origins that lie five minutes less one step apart: every five
+///    minutes would lock on to what runs by the clock.
 /// 3. What they said of the sample at each horizon, and of the largest one-minute mean up to it, is held against what
 ///    came, and their losses against those of naive forecasts on the same origins.
 ///
@@ -15,7 +15,7 @@ package struct RollingOrigin: Sendable {
         package var horizons: [Duration] = [180, 300, 600, 900].map { .seconds($0) }
         /// Probabilities, ascending; 0.5 among them.
         package var levels: [Double] = [0.5, 0.9, 0.99]
-        /// Days to score at most. Where it is given, a series that is too short for the learning of step 1 is learned
+        /// Days to score at most, above 5 minutes and the longest horizon. Where it is given, a series that is too short for the learning of step 1 is learned
         /// from up to this many days before its end.
         package var testDays: Double?
 
@@ -24,48 +24,67 @@ package struct RollingOrigin: Sendable {
 
     package let series: SampleSeries
     package let settings: Settings
-    /// The horizons in whole steps, rounded down, at least one; in the order of the settings.
+    /// The horizons in whole steps, rounded down, at least one; each once, in the order of the settings.
     package let slots: [Int]
     /// The first slot after the learning, and the one after the last that is scored.
     package let test: Range<Int>
     /// The slots after whose sample the forecasters are asked.
     package let origins: [Int]
+    /// Of each horizon, at how many origins the sample at it is known: what there is to score.
+    package let known: [Int]
     /// The mean absolute error of the daily seasonal naive within the learning: the unit of MASE. `nil` where learning
-    /// has no two days.
+    /// has no two days, or no sample.
     package let seasonalError: Double?
     /// Of each horizon, by slot, the largest one-minute mean of as many slots up to it; `nil` where too little is known.
     package let largest: [[Double?]]
 
-    package init(_ series: SampleSeries, settings: Settings = Settings()) throws(SeriesTooShort) {
+    package init(_ series: SampleSeries, settings: Settings = Settings()) throws(NotScorable) {
         (self.series, self.settings) = (series, settings)
         let (count, step) = (series.values.count, series.step)
-        slots = settings.horizons.map { $0.slots(of: step) }
+        var seen: Set<Int> = []
+        slots = settings.horizons.map { $0.slots(of: step) }.filter { seen.insert($0).inserted }
         let day = Duration.seconds(86_400).slots(of: step)
         let (fiveMinutes, furthest) = (Duration.seconds(300).slots(of: step), slots.max() ?? 1)
+        let lost = fiveMinutes + furthest
         let testSlots = Int(((settings.testDays ?? 7) * Double(day)).rounded())
+        guard testSlots > lost else { throw .testTooShort(step * testSlots, needed: step * (lost + 1)) }
         var start = max(count / 2 / day * day, 2 * day)
-        if let days = settings.testDays, start + fiveMinutes + furthest >= count {
-            start = count - testSlots
-            guard start > 0, testSlots > fiveMinutes + furthest else {
-                let needed = testSlots > fiveMinutes + furthest ? testSlots + 1 : fiveMinutes + furthest + 1
-                throw SeriesTooShort(length: step * count, needed: step * needed, testDays: days)
+        if start + lost >= count {
+            let needed = start + lost + 1
+            if settings.testDays != nil { start = count - testSlots }
+            guard settings.testDays != nil, start > 0 else {
+                throw .tooShort(step * count, needed: step * needed, test: Self.workable(count, lost: lost, day: day))
             }
         }
-        test = start..<max(start, min(count, start + testSlots))
+        test = start..<min(count, start + testSlots)
         origins = Array(stride(from: start + fiveMinutes, to: test.upperBound - furthest, by: max(1, fiveMinutes - 1)))
-        guard !origins.isEmpty else {
-            throw SeriesTooShort(
-                length: step * count, needed: step * (start + fiveMinutes + furthest + 1), testDays: settings.testDays)
-        }
-        seasonalError = Accuracy.seasonalNaive(Array(series.interpolated().prefix(start)), season: day)
+        known = slots.map { [origins] ahead in origins.count { series.values[$0 + ahead] != nil } }
+        guard known.contains(where: { $0 > 0 }) else { throw .nothingCame(origins: origins.count) }
+        let learned = series.values[..<start].contains { $0 != nil }
+        seasonalError =
+            learned ? series.interpolated().flatMap { Accuracy.seasonalNaive(Array($0[..<start]), season: day) } : nil
         largest = slots.map { slots in
             var (minute, window) = (MinuteMean(step: step), WindowMaximum(slots: slots))
             return series.values.map { window.observe(minute.observe($0)) }
         }
     }
 
-    /// The spans that forecasters are asked for: the horizons in whole steps, each once, ascending.
-    package var leads: [Duration] { Set(slots).sorted().map { series.step * $0 } }
+    /// The horizons as they are scored: in whole steps, in the order of `slots`.
+    package var horizons: [Duration] { slots.map { series.step * $0 } }
+
+    /// The same, ascending.
+    package var leads: [Duration] { horizons.sorted() }
+
+    /// A number of days that can be scored at the end of a series, about a third of it; `nil` where it is too short for
+    /// any.
+    private static func workable(_ count: Int, lost: Int, day: Int) -> Double? {
+        for scale in [10.0, 100, 10_000] {
+            let days = (Double(max(count / 3, lost + 1)) / Double(day) * scale).rounded(.up) / scale
+            let slots = Int((days * Double(day)).rounded())
+            if slots > lost, slots < count { return days }
+        }
+        return nil
+    }
 
     /// What a forecaster said, at each horizon and there at each origin; `nil` where it said nothing.
     package typealias Trial = [[DemandForecast?]]
@@ -146,39 +165,18 @@ package struct RollingOrigin: Sendable {
                 let sample = scores({ series.values[$0] }, \.sample)
                 let maximum = scores({ largest[index][$0] }, \.maximum)
                 return ForecastScore.Horizon(
-                    horizon: settings.horizons[index], sample: sample.0, sampleOfNaive: sample.1, maximum: maximum.0,
+                    horizon: series.step * slots[index], sample: sample.0, sampleOfNaive: sample.1, maximum: maximum.0,
                     maximumOfNaive: maximum.1)
             }, seasonalError: seasonalError)
     }
 }
 
-/// A series is too short to be scored.
-package struct SeriesTooShort: Error, Hashable, CustomStringConvertible {
-    package var length: Duration
-    package var needed: Duration
-    /// As in the settings.
-    package var testDays: Double?
-
-    package var description: String {
-        let hours = { (span: Duration) in "\((span.seconds / 360).rounded(.up) / 10) hours" }
-        let remedy = testDays == nil ? ", or a number of days to score at its end" : ", or fewer days to score"
-        return "expected a series of at least \(hours(needed))\(remedy); found \(hours(length))"
-    }
-}
-
-extension SampleSeries {
-    /// The values with missing ones on a straight line between their neighbours, at the ends as the next one there is;
-    /// zeros where there is none at all.
-    func interpolated() -> [Double] {
-        var filled = values.map { $0 ?? .nan }
-        let known = filled.indices.filter { !filled[$0].isNaN }
-        guard let first = known.first, let last = known.last else { return filled.map { _ in 0 } }
-        for slot in 0..<first { filled[slot] = filled[first] }
-        for slot in last..<filled.count { filled[slot] = filled[last] }
-        for (left, right) in zip(known, known.dropFirst()) where right - left > 1 {
-            let slope = (filled[right] - filled[left]) / Double(right - left)
-            for slot in left + 1..<right { filled[slot] = filled[left] + slope * Double(slot - left) }
-        }
-        return filled
-    }
+/// Why a series cannot be scored.
+package enum NotScorable: Error, Hashable, Sendable {
+    /// A series is too short to be learned from and scored. `test` is a number of days at its end for which it is not.
+    case tooShort(Duration, needed: Duration, test: Double?)
+    /// What is to be scored has no room for 5 minutes and the longest horizon.
+    case testTooShort(Duration, needed: Duration)
+    /// No sample that would be forecast is known.
+    case nothingCame(origins: Int)
 }

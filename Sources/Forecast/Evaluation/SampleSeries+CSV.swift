@@ -20,10 +20,22 @@ extension SampleSeries {
         var (start, step) = (Int64(0), Int64(0))
         var values: [Double?] = []
         var line = 0
-        for raw in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+        var rest = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
+        guard rest.contains(UInt8(ascii: "\n")) || !rest.contains(UInt8(ascii: "\r")) else {
+            throw SeriesError(line: 1, message: "expected lines that end with LF or CR LF, found only CR")
+        }
+        // Line by line: all lines at once would take several times the room of the file.
+        while !rest.isEmpty {
             line += 1
+            let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+            let raw = rest[..<end]
+            rest = rest[min(end + 1, rest.endIndex)...]
             let text = raw.last == UInt8(ascii: "\r") ? raw.dropLast() : raw
             if text.isEmpty { continue }
+            guard !text.contains(UInt8(ascii: "\"")) else {
+                throw SeriesError(
+                    line: line, message: "expected fields without quotes, found \(Self.quoted(text))")
+            }
             let fields = text.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
             if wanted == nil {
                 let isHeader = Self.number(fields[0]) == nil
@@ -34,7 +46,7 @@ extension SampleSeries {
                 if isHeader { continue }
             }
             guard let seconds = Self.number(fields[0]), abs(seconds) < 0x1p43 else {
-                throw SeriesError(line: line, message: "t_s: expected seconds, found \"\(Self.text(fields[0]))\"")
+                throw SeriesError(line: line, message: "t_s: expected seconds, found \(Self.quoted(fields[0]))")
             }
             let time = Int64((seconds * 1000).rounded())
             if values.isEmpty {
@@ -86,11 +98,13 @@ extension SampleSeries {
         guard header[0] == "t_s" else {
             throw SeriesError(
                 line: line,
-                message: "expected the first column to be t_s, seconds in even steps, found \"\(header[0])\"")
+                message:
+                    "expected the first column to be t_s, seconds in even steps, found \(QuotedText.brief(header[0]))")
         }
         if let index = header.firstIndex(of: name ?? "requests"), index > 0 { return index }
         guard name == nil, header.count > 1 else {
-            let others = header.dropFirst().joined(separator: ", ")
+            let names = header.dropFirst().map { String(QuotedText.brief($0).dropFirst().dropLast()) }
+            let others = names.prefix(10).joined(separator: ", ") + (names.count > 10 ? ", ..." : "")
             throw SeriesError(
                 line: line,
                 message: "expected a column \(name ?? "of values"), found \(others.isEmpty ? "none" : others)")
@@ -101,10 +115,10 @@ extension SampleSeries {
     private static func value(_ field: ArraySlice<UInt8>, line: Int) throws(SeriesError) -> Double? {
         if field.isEmpty { return nil }
         if text(field).lowercased() == "nan" { return nil }
-        guard let value = number(field), value >= 0, value < 0x1p53 else {
+        guard let value = number(field), takes(value) else {
             throw SeriesError(
                 line: line,
-                message: "expected a number from 0 on, or nothing for a missing sample, found \"\(text(field))\"")
+                message: "expected \(takenValues), or nothing for a missing sample, found \(quoted(field))")
         }
         return value
     }
@@ -114,8 +128,16 @@ extension SampleSeries {
         if field.count <= 15, !field.isEmpty, field.allSatisfy({ $0 >= 48 && $0 <= 57 }) {
             return Double(field.reduce(0) { $0 * 10 + Int64($1 - 48) })
         }
-        guard let value = Double(text(field)), value.isFinite else { return nil }
+        // Without hexadecimal numbers, which nobody means.
+        guard !field.contains(where: { $0 | 0x20 == UInt8(ascii: "x") }), let value = Double(text(field)),
+            value.isFinite
+        else { return nil }
         return value
+    }
+
+    private static func quoted(_ field: ArraySlice<UInt8>) -> String {
+        // Enough for any character that is shown.
+        QuotedText.brief(text(field.prefix(400)))
     }
 
     private static func text(_ field: ArraySlice<UInt8>) -> String { String(decoding: field, as: UTF8.self) }

@@ -16,6 +16,12 @@ extension SampleSeries {
         self.init(start: first, step: step, values: values)
     }
 
+    /// The values that a recorded sample can have: up to where whole numbers are exact.
+    package static func takes(_ value: Double) -> Bool { value >= 0 && value <= 0x1p53 }
+
+    /// How messages say it.
+    package static let takenValues = "a number from 0 to 9007199254740992"
+
     /// More slots than a year of 15-second samples has.
     package static let slotsAtMost: Int64 = 4_000_000
 }

@@ -2,11 +2,9 @@ import Fleet
 
 /// The textbook methods, by name, fitted to a series and ready to run on from its end.
 package enum ClassicMethod: String, CaseIterable, Hashable, Sendable {
-    case lastValue = "last-value"
     case simple = "ses"
     case holt = "holt"
     case dampedHolt = "damped-holt"
-    case seasonalNaive = "seasonal-naive"
     case additive = "hw-additive"
     case additiveDamped = "hw-additive-damped"
     case multiplicative = "hw-multiplicative"
@@ -48,11 +46,9 @@ package enum ClassicMethod: String, CaseIterable, Hashable, Sendable {
             return ready(fit.model, from: 0)
         }
         return switch self {
-        case .lastValue: ready(SeasonalNaive(seasonLength: 1), from: 0)
         case .simple: try holtWinters(.none)
         case .holt: try holtWinters(.linear)
         case .dampedHolt: try holtWinters(.damped)
-        case .seasonalNaive: ready(SeasonalNaive(seasonLength: try Self.slots(of: day, step)), from: 0)
         case .additive: try holtWinters(.linear, .additive)
         case .additiveDamped: try holtWinters(.damped, .additive)
         case .multiplicative: try holtWinters(.linear, .multiplicative)
@@ -83,10 +79,6 @@ extension DoubleSeasonal: StepForecaster {
     func value(steps: Int) -> Double? { point(steps: steps) }
 }
 
-extension SeasonalNaive: StepForecaster {
-    func value(steps: Int) -> Double? { point(steps: steps) }
-}
-
 /// A model that counts in samples, asked in spans of time. Every slot must be handed to it, with `nil` where there is
 /// no sample.
 struct SteppedForecaster<Model: StepForecaster>: PointForecaster {
@@ -97,25 +89,5 @@ struct SteppedForecaster<Model: StepForecaster>: PointForecaster {
 
     func point(after lead: Duration) -> Double? {
         model.value(steps: lead.slots(of: step)).flatMap { $0.isFinite ? $0 : nil }
-    }
-}
-
-extension SampleSeries {
-    /// The values from the first sample to the last, gaps filled in a straight line, and how many slots come after.
-    func filled() -> (values: [Double], missingAtEnd: Int) {
-        var filled: [Double] = []
-        var gap = 0
-        for value in values {
-            guard let value, value.isFinite else {
-                gap += 1
-                continue
-            }
-            if let last = filled.last, gap > 0 {
-                for slot in 1...gap { filled.append(last + (value - last) * Double(slot) / Double(gap + 1)) }
-            }
-            filled.append(value)
-            gap = 0
-        }
-        return (filled, gap)
     }
 }

@@ -9,18 +9,3 @@ package enum FitError: Error, Hashable, Sendable {
     /// The samples are so large that the squares of the errors are no numbers.
     case notFinite
 }
-
-extension FitError: CustomStringConvertible {
-    package var description: String {
-        switch self {
-        case .tooShort(let found, let needed):
-            "the series is too short: \(needed) slots from its first to its last sample are needed, there are \(found)"
-        case .notPositive(let slot):
-            "a multiplicative season needs samples greater than 0; the one \(slot) slots after the first is not"
-        case .unsuitableSeason:
-            "a season must be a whole number of slots, at least 2, and a second season longer than the first"
-        case .notFinite:
-            "the squared errors are too large to be computed, whatever the smoothing"
-        }
-    }
-}

@@ -22,7 +22,7 @@ extension HoltWinters.Start {
     /// through the moving mean.
     static func heuristic(for structure: HoltWinters.Structure, _ values: [Double]) throws(FitError) -> Self {
         let length = structure.seasonLength
-        let needed = length > 1 ? 2 * length + 1 : structure.trend == .none ? 2 : 3
+        let needed = length > 1 ? 2 * length : structure.trend == .none ? 2 : 3
         guard values.count >= needed else { throw .tooShort(found: values.count, needed: needed) }
         guard length > 1 else {
             return structure.trend == .none

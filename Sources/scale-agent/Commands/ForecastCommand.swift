@@ -10,8 +10,8 @@ struct ForecastCommand: AsyncParsableCommand {
         commandName: "forecast",
         abstract: "Scores forecasters on recorded demand, by rolling origins.",
         discussion: """
-            Every forecaster learns from the first half and is then asked, every 4 min 45 s, for the sample at each \
-            horizon and for the largest one-minute mean up to it. Exit status 1 when the series cannot be read or is \
+            Every forecaster learns from the first half and is then asked, every five minutes less one step, for the \
+            sample at each horizon and for the largest one-minute mean up to it. Exit status 1 when the series cannot be read or is \
             too short.
             """)
 
@@ -92,7 +92,8 @@ struct ForecastCommand: AsyncParsableCommand {
             report = ForecastReport(name: source.name, rolling: rolling, clock: calendar.clock)
         } catch {
             progress.clear()
-            Surroundings.printError("\(source.name): \(error)")
+            let reason = (error as? NotScorable)?.text ?? "\(error)"
+            Surroundings.printError("\(source.name): \(reason)")
             throw ExitCode.unreachable
         }
         let chosen = models?.names.compactMap { Candidate(name: $0) } ?? Candidate.allCases
@@ -107,12 +108,16 @@ struct ForecastCommand: AsyncParsableCommand {
                 }
                 outcome = .scored(report.rolling.score(trial, against: naive), trial)
             } catch {
-                outcome = .left("\(error)")
+                outcome = .left(error.text(step: report.rolling.series.step))
             }
             report.rows.append(
                 .init(name: candidate.name, outcome: outcome, seconds: (ContinuousClock.now - started).seconds))
         }
         progress.clear()
+        if let problem = problem(of: report) {
+            Surroundings.printError("\(source.name): \(problem)")
+            throw ExitCode.unreachable
+        }
         do {
             if let emit { try Surroundings.write(Array(report.emitted.utf8), to: emit) }
             if let html { try Surroundings.write(Array(report.html.utf8), to: html) }
@@ -121,6 +126,20 @@ struct ForecastCommand: AsyncParsableCommand {
             throw ExitCode.unreachable
         }
         print(json ? String(decoding: report.json, as: UTF8.self) : report.text)
+    }
+
+    /// Why there is nothing to show, or not what the outputs are to have.
+    private func problem(of report: ForecastReport) -> String? {
+        let reasons = report.rows.compactMap(\.reason)
+        guard reasons.count < report.rows.count else {
+            let told = zip(report.rows, reasons).map { "\n  \($0.name): \($1)" }
+            return "no forecaster has a score:" + told.joined()
+        }
+        guard let first = report.rows.first, let reason = first.reason, emit != nil || html != nil else { return nil }
+        return """
+            --emit and --html show the first forecaster, and \(first.name) has no score: \(reason); name another one \
+            first in --models
+            """
     }
 
     private var outputs: OutputFiles { OutputFiles(["--emit": emit, "--html": html]) }

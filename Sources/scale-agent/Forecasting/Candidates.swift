@@ -11,7 +11,7 @@ enum Candidate: Hashable, CaseIterable {
 
     static let allCases: [Candidate] =
         [.bank, .lastValue, .lastSeason]
-        + ClassicMethod.allCases.filter { $0 != .lastValue && $0 != .seasonalNaive }.map { .classic($0) }
+        + ClassicMethod.allCases.map { .classic($0) }
 
     var name: String {
         switch self {

@@ -30,7 +30,7 @@ import Testing
     }
 
     /// The reference is a Python script of the same protocol, which was run on the same series as CSV with its peers
-    /// `naive` and `snaive`; its JSON has these digits. The maximum is from the same recurrence written with pandas'
+    /// `naive` and `snaive`; its JSON has these digits (in steps of 300 s, with horizons of 5, 10 and 15 minutes). The maximum is from the same recurrence written with pandas'
     /// rolling windows, of the tracked last value against the tracked last window's maximum.
     @Test(
         "naive forecasts score what the reference has printed",
@@ -46,9 +46,9 @@ import Testing
                 seasonal: [1.0071462, 1.016774, 0.9790205, 0.9237305, 0.9077814, 0.9771224, 0.0103904, 0.174428]),
             Expected(
                 step: 300, days: 6, origins: 860,
-                naive: [1, 0.9528054, 1, 1, 0.8971631, 0.983156, 0.0067595, 0.1486098],
-                seasonal: [1.0533488, 1.0019642, 1.1260683, 1.1407434, 0.8880024, 0.9736998, 0.0095084, 0.1489394],
-                maximum: [0.8895376789, 0.9838355322, 1.0232533033, 0.9810727404]),
+                naive: [1, 0.9681419, 1, 1, 0.8983452, 0.9810875, 0.0072442, 0.1505326],
+                seasonal: [1.0365398, 1.0018194, 1.0960366, 1.0730343, 0.8873128, 0.9732072, 0.0095685, 0.1489876],
+                maximum: [0.8883739565, 0.9820531455, 1.031161921, 0.9747453221]),
             Expected(
                 step: 15, days: 4.2, origins: 663,
                 naive: [1, 1.0264483, 1, 1, 0.897056, 0.9896363, 0.0112314, 0.1723126],
@@ -114,25 +114,77 @@ import Testing
 
     @Test("a series too short for the protocol says what is needed")
     func tooShort() throws {
-        let series = Self.series(step: 60, days: 1.5)
-        let error = try #require(throws: SeriesTooShort.self) { try RollingOrigin(series) }
+        let (minute, day) = (Duration.seconds(60), Duration.seconds(86_400))
+        func fails(days: Double, testDays: Double? = nil) throws -> NotScorable {
+            var settings = RollingOrigin.Settings()
+            settings.testDays = testDays
+            return try #require(throws: NotScorable.self) {
+                try RollingOrigin(Self.series(step: 60, days: days), settings: settings)
+            }
+        }
+        // Two days, 5 minutes, the longest horizon and one step more.
+        #expect(try fails(days: 1.5) == .tooShort(minute * 2160, needed: day * 2 + minute * 21, test: 0.5))
         #expect(
-            error.description
-                == "expected a series of at least 48.4 hours, or a number of days to score at its end; found 36.0 hours"
+            try fails(days: 2 + 20 / 1440) == .tooShort(day * 2 + minute * 20, needed: day * 2 + minute * 21, test: 0.7)
         )
+        #expect(try RollingOrigin(Self.series(step: 60, days: 2 + 21 / 1440)).origins.count == 1)
+        #expect(try fails(days: 1.5, testDays: 2) == .tooShort(minute * 2160, needed: day * 2 + minute * 21, test: 0.5))
+        #expect(try fails(days: 10 / 1440) == .tooShort(minute * 10, needed: day * 2 + minute * 21, test: nil))
+        #expect(try fails(days: 5, testDays: 20 / 1440) == .testTooShort(minute * 20, needed: minute * 21))
+
         var settings = RollingOrigin.Settings()
         settings.testDays = 0.5
-        let rolling = try RollingOrigin(series, settings: settings)
+        let rolling = try RollingOrigin(Self.series(step: 60, days: 1.5), settings: settings)
         #expect(rolling.test == 1440..<2160 && rolling.seasonalError == nil)
-        settings.testDays = 2
-        #expect(throws: SeriesTooShort.self) { try RollingOrigin(series, settings: settings) }
     }
 
-    @Test("steps that horizons are not multiples of", arguments: [(1800, [1, 1, 1, 1]), (300, [1, 1, 2, 3])])
+    @Test("any number of days that is suggested can be scored", arguments: [22, 23, 40, 100, 1000, 2900])
+    func suggested(minutes: Int) throws {
+        let series = Self.series(step: 60, days: (Double(minutes) + 0.1) / 1440)
+        let error = try #require(throws: NotScorable.self) { try RollingOrigin(series) }
+        guard case .tooShort(_, _, let days?) = error else { return #expect(Bool(false), "\(error)") }
+        var settings = RollingOrigin.Settings()
+        settings.testDays = days
+        #expect(try !RollingOrigin(series, settings: settings).origins.isEmpty)
+    }
+
+    @Test(
+        "horizons that fall on one step are scored once",
+        arguments: [(1800, [1]), (300, [1, 2, 3]), (60, [3, 5, 10, 15])])
     func steps(step: Int, slots: [Int]) throws {
         let rolling = try RollingOrigin(Self.series(step: step, days: 9))
         #expect(rolling.slots == slots)
-        #expect(rolling.leads == Set(slots).sorted().map { .seconds($0 * step) })
+        #expect(rolling.leads == slots.map { .seconds($0 * step) })
+        let naive = rolling.naive()
+        #expect(rolling.score(naive, against: naive).horizons.map(\.horizon) == rolling.leads)
+    }
+
+    @Test("what did not come is not scored, and not learned from")
+    func missing() throws {
+        var series = Self.series(step: 300, days: 6)
+        let half = series.values.count / 2
+        for slot in half..<half + 300 { series.values[slot] = nil }
+        let rolling = try RollingOrigin(series)
+        let naive = rolling.naive()
+        #expect(rolling.score(naive, against: naive).horizons.map(\.sample.count) == rolling.known)
+        #expect(rolling.known.allSatisfy { $0 < rolling.origins.count - 60 && $0 > 400 })
+        for slot in half..<series.values.count { series.values[slot] = nil }
+        #expect(throws: NotScorable.nothingCame(origins: rolling.origins.count)) { try RollingOrigin(series) }
+        series.values = Array(repeating: nil, count: half) + Self.series(step: 300, days: 3).values
+        #expect(try RollingOrigin(series).seasonalError == nil)
+    }
+
+    @Test("where naive has as good as no loss there is nothing to compare with", arguments: [0, 7, 1e12])
+    func negligible(value: Double) throws {
+        var series = Self.series(step: 300, days: 6)
+        series.values = series.values.map { _ in value }
+        let rolling = try RollingOrigin(series)
+        let seasonal = rolling.trial(
+            of: TrackedForecast(
+                LastSeason(step: series.step), step: series.step, horizons: rolling.leads, levels: [0.5, 0.9, 0.99]))
+        let score = rolling.score(seasonal, against: rolling.naive())
+        #expect(score.relativeMAE == nil && score.relativePinball(1) == nil)
+        #expect(score.relativePinball(2, of: .maximum) == nil && score.mean { $0.mae } == 0)
     }
 
     @Test("a forecaster that says nothing has no score")

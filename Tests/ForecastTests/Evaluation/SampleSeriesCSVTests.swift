@@ -9,6 +9,7 @@ import Testing
             ("t_s,tokens,requests\n30,9,1\n45,9,\n60,9,3\n", String?.none, [1, nil, 3]),
             ("t_s,tokens,requests\r\n30,7,1\r\n\r\n45,,2.5\r\n60,9,3", "tokens", [7, nil, 9]),
             ("t_s,value\n30,1\n45,nan\n60,3\n", nil, [1, nil, 3]),
+            ("\u{FEFF}t_s,value\n30,1\n45,nan\n60,3\n", nil, [1, nil, 3]),
             ("30,1\n45,2e1\n75,3\n", nil, [1, 20, nil, 3]),
         ])
     func reads(csv: String, column: String?, values: [Double?]) throws {
@@ -21,7 +22,7 @@ import Testing
         "what is wrong is told with its line",
         arguments: [
             ("", nil, 1, "expected two rows or more, found 0"),
-            ("t_s,n\n0,1\n", nil, 3, "expected two rows or more, found 1"),
+            ("t_s,n\n0,1\n", nil, 2, "expected two rows or more, found 1"),
             ("arrival_s,n\n", nil, 1, "first column to be t_s"),
             ("t_s,a,b\n", "c", 1, "expected a column c, found a, b"),
             ("t_s\n0\n", nil, 1, "expected a column of values, found none"),
@@ -32,6 +33,11 @@ import Testing
             ("0,1\n15,1\n40,1\n", nil, 3, "expected 30.0 s after the first row"),
             ("0,1\n15,1\n15,1\n", nil, 3, "expected 30.0 s after the first row"),
             ("0,1\n0,1\n", nil, 2, "expected a later moment"), ("0,1\n1e6,1\n", nil, 2, "by at most a day"),
+            ("0,1\n15,0x10\n", nil, 2, "found \"0x10\""), ("0,1\n15,1e16\n", nil, 2, "0 to 9007199254740992"),
+            ("\"t_s\",\"n\"\n", nil, 1, "fields without quotes, found \"\\\"t_s"),
+            ("t_s,n\r0,1\r15,1\r", nil, 1, "found only CR"),
+            ("0,1\n15,\u{1B}[2J\n", nil, 2, "found \"\\u001b[2J\""),
+            ("0,1\n15,\(String(repeating: "9x", count: 999))\n", nil, 2, "9x9x...\""),
             ("0,1\n1,1\n1e12,1\n", nil, 3, "cut the series"),
         ] as [(String, String?, Int, String)])
     func refuses(csv: String, column: String?, line: Int, finding: String) throws {

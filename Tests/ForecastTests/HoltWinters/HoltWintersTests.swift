@@ -94,15 +94,4 @@ import Testing
             #expect(abs(later.point(steps: steps) - model.point(steps: steps + 4)) < 1e-9)
         }
     }
-
-    @Test("seasonal naive: nothing is known before a slot's first sample, and a gap keeps the one before")
-    func naive() {
-        var model = SeasonalNaive(seasonLength: 2)
-        #expect(model.point(steps: 1) == nil)
-        for sample in [3, nil, nil, 5, 4] as [Double?] { model.observe(sample) }
-        #expect(model.point(steps: 1) == 5)
-        #expect(model.point(steps: 2) == 4)
-        #expect(model.quantile(0.5, steps: 2) == 4)
-        #expect(SeasonalNaive(seasonLength: 1).quantile(0.5, steps: 1) == nil)
-    }
 }
