@@ -64,13 +64,31 @@ extension ShadowCandidate {
 }
 
 extension ShadowCandidate: CustomStringConvertible {
+    /// Such as "P95, shrinks by 10 % at least after 120 s and 2 boots".
     package var description: String {
-        let name =
-            switch signal {
-            case .quantile(let level): "P\((level * 1000).rounded() / 10)"
-            case .load(let load): "load \((load * 100).rounded())%"
-            }
-        let wait = delay.boots == 0 ? "\(delay.base.seconds) s" : "\(delay.boots) boots and \(delay.base.seconds) s"
-        return "\(name), shrinking after \(wait)" + (band > 0 ? " by \((band * 100).rounded())% at least" : "")
+        let least = band > 0 ? " by \(Int((band * 100).rounded())) % at least" : ""
+        return "\(signal), shrinks\(least) after \(delay)"
+    }
+}
+
+extension ShadowCandidate.Signal: CustomStringConvertible {
+    /// Such as "P99.5" and "load 85 %".
+    package var description: String {
+        switch self {
+        case .quantile(let level):
+            let tenths = Int((level * 1000).rounded())
+            return "P\(tenths / 10)" + (tenths % 10 == 0 ? "" : ".\(tenths % 10)")
+        case .load(let load): return "load \(Int((load * 100).rounded())) %"
+        }
+    }
+}
+
+extension ShadowCandidate.ShrinkDelay: CustomStringConvertible {
+    package var description: String {
+        let parts = [
+            base > .zero ? "\(Int(base.seconds.rounded())) s" : nil,
+            boots > 0 ? (boots == 1 ? "1 boot" : "\(boots) boots") : nil,
+        ]
+        return parts.compactMap { $0 }.joined(separator: " and ")
     }
 }

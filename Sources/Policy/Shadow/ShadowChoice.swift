@@ -26,17 +26,16 @@ package struct ShadowStanding: Hashable, Sendable, Codable {
 }
 
 extension ShadowChoice: CustomStringConvertible {
-    /// Such as "P95.0, shrinking after 60.0 s (0.9931 in time); P90.0 would have had 0.984, P97.0 costs 4 % more".
+    /// Such as "P95, shrinks after 1 boot: 0.9948 in time; P90: 0.9867, costs 7 % less; P97: 0.9962, costs 9.8 % more".
     package var description: String {
-        func cost(_ other: ShadowStanding) -> String {
-            let change = ((other.meanReplicas / followed.meanReplicas - 1) * 1000).rounded() / 10
-            return change < 0 ? "costs \(-change) % less" : "costs \(change) % more"
-        }
-        func share(_ standing: ShadowStanding) -> Double { (standing.share * 10_000).rounded() / 10_000 }
         var text = "\(followed.candidate): \(share(followed)) in time"
         for other in [below, above].compactMap({ $0 }) {
-            text += "; \(other.candidate.signal): \(share(other)), \(cost(other))"
+            let change = ((other.meanReplicas / followed.meanReplicas - 1) * 1000).rounded() / 10
+            text += "; \(other.candidate.signal): \(share(other))"
+            if change.isFinite { text += ", costs \(change.magnitude) % " + (change < 0 ? "less" : "more") }
         }
         return text
     }
+
+    private func share(_ standing: ShadowStanding) -> Double { (standing.share * 10_000).rounded() / 10_000 }
 }

@@ -83,4 +83,19 @@ struct ShadowEvidenceTests {
         let fresh = ShadowBudget().required(objective: 0.99, meanWork: 1, intervalSeconds: 15)
         #expect(fresh > 0.9939 && fresh < 0.9941)
     }
+
+    @Test("a choice tells what its neighbours would have done")
+    func text() {
+        func standing(_ level: Double, _ share: Double, _ replicas: Double) -> ShadowStanding {
+            let candidate = ShadowCandidate(
+                signal: .quantile(level), delay: .init(base: .seconds(120), boots: 2), band: 0.1)
+            return ShadowStanding(candidate: candidate, share: share, meanReplicas: replicas)
+        }
+        let choice = ShadowChoice(
+            desired: 12, followed: standing(0.98, 0.9948, 10), below: standing(0.97, 0.98673, 9.5),
+            above: standing(0.995, 0.9962, 11), required: 0.99, share: nil, isLearning: false)
+        #expect(
+            "\(choice)" == "P98, shrinks by 10 % at least after 120 s and 2 boots: 0.9948 in time; "
+                + "P97: 0.9867, costs 5.0 % less; P99.5: 0.9962, costs 10.0 % more")
+    }
 }
