@@ -27,7 +27,7 @@ package struct ControlLoop<C: Clock>: Sendable where C.Duration == Duration {
 
     /// Deadlines are counted from the first one, so ticks do not drift; those that a slow tick ran past are left out.
     package func run() async {
-        var ticker = await PoolTicker(parts: parts, logger: logger)
+        var ticker = await PoolTicker(parts: parts, at: wallClock(), logger: logger)
         let interval = parts.settings.interval
         var deadline = clock.now
         while !Task.isCancelled {

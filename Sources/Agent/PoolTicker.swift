@@ -1,7 +1,7 @@
 package import Collectors
 package import Exporters
 package import Fleet
-import Forecast
+package import Forecast
 package import Logging
 package import Policy
 package import Store
@@ -59,8 +59,11 @@ package struct PoolTicker: Sendable {
     /// What is not kept is learned again from the recorded ticks, so this bounds the work of a restart.
     private static let forecasterKeptEvery: Duration = .seconds(900)
 
-    /// Takes up where the last recorded tick stopped, or at `state` when it is given.
-    package init(parts: PoolParts, state: LastState? = nil, logger: Logger) async {
+    /// Takes up where the last recorded tick stopped, or at `state` and with `forecaster` when they are given.
+    package init(
+        parts: PoolParts, state: LastState? = nil, forecaster given: Forecaster? = nil, at now: Timestamp,
+        logger: Logger
+    ) async {
         var logger = logger
         logger[metadataKey: "pool"] = "\(parts.pool)"
         self.logger = logger
@@ -78,7 +81,11 @@ package struct PoolTicker: Sendable {
         } catch {
             logger.error("history cannot be read; starting without memory", metadata: ["error": "\(error)"])
         }
-        let forecaster = await Self.forecaster(parts, logger)
+        var forecaster = given
+        if forecaster == nil {
+            forecaster = await Self.forecaster(
+                of: parts.pool, parts.settings, from: parts.history, at: now, logger)
+        }
         controller = PoolController(
             pool: parts.pool, settings: parts.settings, memory: memory, forecaster: forecaster)
         if let pending = memory.pending { outcome = known.map { ActionOutcome(id: pending.planned.id, result: $0) } }
@@ -88,14 +95,15 @@ package struct PoolTicker: Sendable {
     }
 
     /// Goes on with the forecaster that was kept, or begins a new one; either learns the recorded ticks that it missed.
-    private static func forecaster(_ parts: PoolParts, _ logger: Logger) async -> Forecaster {
-        let end = Timestamp(millisecondsSince1970: .max)
-        var forecaster = parts.settings.newForecaster
-        var learnedUpTo = Timestamp(millisecondsSince1970: 0)
+    package static func forecaster(
+        of pool: PoolID, _ settings: PolicySettings, from history: HistoryStore, at now: Timestamp, _ logger: Logger
+    ) async -> Forecaster {
+        var forecaster = settings.newForecaster
+        var learnedUpTo = now - longestReplay
         do {
-            if let kept = try await parts.history.forecaster(of: parts.pool, upTo: end) {
-                if parts.settings.wouldMake(kept.forecaster) {
-                    (forecaster, learnedUpTo) = (kept.forecaster, kept.at + .milliseconds(1))
+            if let kept = try await history.forecaster(of: pool, upTo: now) {
+                if let adopted = settings.adopt(kept.forecaster) {
+                    (forecaster, learnedUpTo) = (adopted, max(learnedUpTo, kept.at + .milliseconds(1)))
                 } else {
                     logger.notice("forecast settings changed: it learns anew from history")
                 }
@@ -104,7 +112,7 @@ package struct PoolTicker: Sendable {
             logger.error("the forecaster cannot be read: it learns anew from history", metadata: ["error": "\(error)"])
         }
         do {
-            for tick in try await parts.history.demand(of: parts.pool, from: learnedUpTo, to: end) {
+            for tick in try await history.demand(of: pool, from: learnedUpTo, to: now) {
                 forecaster.observe(tick.requests, at: tick.at)
             }
         } catch {
@@ -112,6 +120,9 @@ package struct PoolTicker: Sendable {
         }
         return forecaster
     }
+
+    /// Four weeks of ticks take about a second.
+    private static let longestReplay: Duration = .seconds(28 * 86_400)
 
     /// One tick. Returns early, with nothing decided, when the task is cancelled while it still observes.
     ///

@@ -10,11 +10,11 @@ extension Forecaster: Decodable {
         let settings: ForecastSettings = try read(.settings)
         let step: Duration = try read(.step)
         let horizons: [Duration] = try read(.horizons)
-        guard Self.bounds.contains(step), horizons.allSatisfy({ $0 <= Self.longestHorizon }), !horizons.isEmpty,
-            horizons.count <= 64, !settings.levels.isEmpty
+        guard Self.steps.contains(step), !horizons.isEmpty, horizons.count <= 64,
+            horizons.allSatisfy({ $0 > .zero && $0 <= Self.longestHorizon }), Self.areLevels(settings.levels)
         else {
             throw DecodingError.dataCorruptedError(
-                forKey: .step, in: container, debugDescription: "no forecaster has this step and these horizons")
+                forKey: .step, in: container, debugDescription: "no forecaster has this step, horizons and levels")
         }
         self.init(settings: settings, step: step, horizons: horizons)
         let fresh = self
@@ -22,7 +22,9 @@ extension Forecaster: Decodable {
         (means, profiles) = (try read(.means), try read(.profiles))
         (heads, maxima, past) = (try read(.heads), try read(.maxima), try read(.past))
         (yesterday, range, peak) = (try read(.yesterday), try read(.range), try read(.peak))
-        (slot, seen) = (try read(.slot), try read(.seen))
+        (slot, seen, samples) = (try read(.slot), try read(.seen), try read(.samples))
+        solved = try read(.solved)
+        unitMean = try container.decodeIfPresent(RunningMean.self, forKey: .unitMean)
         slotTime = try container.decodeIfPresent(Timestamp.self, forKey: .slotTime)
         last = try container.decodeIfPresent(Timestamp.self, forKey: .last)
         first = try container.decodeIfPresent(Timestamp.self, forKey: .first)
@@ -32,45 +34,25 @@ extension Forecaster: Decodable {
         }
     }
 
-    /// Whether all parts have the sizes that a new forecaster's have, and every index is within them.
+    /// Whether all parts have the sizes and constants that a new forecaster's have, and every index is within bounds.
     private func isSound(like fresh: Forecaster) -> Bool {
-        // Far more slots than a clock has left, and far from overflow.
-        (-1...1 << 48).contains(slot) && (-1...slot).contains(seen) && (stabiliser.map { $0.unit > 0 } ?? true)
+        // Far more slots than a clock has left, moments far from the ends of time, units whose multiples are finite.
+        let moments = [slotTime, last, first].compactMap { $0?.millisecondsSince1970.magnitude }
+        return (-1...1 << 48).contains(slot) && (-1...slot).contains(seen) && (0...1 << 48).contains(samples)
+            && (0...max(slot, 0)).contains(solved)
+            && moments.allSatisfy { $0 < 1 << 52 } && (stabiliser.map { (1e-12...1e15).contains($0.unit) } ?? true)
             && means.isSound(like: fresh.means) && maxima.isSound(like: fresh.maxima) && peak.isSound(like: fresh.peak)
-            && past.isSound(like: fresh.past) && yesterday.isSound && profiles.count == fresh.profiles.count
-            && heads.count == fresh.heads.count
+            && past.isSound(like: fresh.past) && yesterday.isSound(like: fresh.yesterday)
+            && profiles.count == fresh.profiles.count && heads.count == fresh.heads.count
             && zip(profiles, fresh.profiles).allSatisfy { $0.isSound(like: $1) }
             && zip(heads, fresh.heads).allSatisfy { $0.isSound(like: $1) }
     }
 }
 
-extension LevelBank {
-    fileprivate func isSound(like fresh: LevelBank) -> Bool {
-        sameSizes && timeConstants.count == fresh.timeConstants.count && means.count == fresh.means.count
-    }
-}
-
-extension SeasonalProfile {
-    fileprivate func isSound(like fresh: SeasonalProfile) -> Bool {
-        period == fresh.period && knots == fresh.knots && sameSizes
-    }
-}
-
-extension Ring {
-    fileprivate func isSound(like fresh: Ring) -> Bool { width == fresh.width && length == fresh.length && sameSizes }
-}
-
 extension ForecastHead {
     fileprivate func isSound(like fresh: ForecastHead) -> Bool {
-        let levels = fresh.sample.thresholds.count
-        return horizon == fresh.horizon && regression.isSound(like: fresh.regression)
-            && sample.thresholds.count == levels && maximum.thresholds.count == levels && sample.isSound
-            && maximum.isSound && rivals.isSound && issued.isSound(like: fresh.issued)
-    }
-}
-
-extension HorizonRegression {
-    fileprivate func isSound(like fresh: HorizonRegression) -> Bool {
-        weights.count == fresh.weights.count && sameSizes
+        horizon == fresh.horizon && regression.isSound(like: fresh.regression) && sample.isSound(like: fresh.sample)
+            && maximum.isSound(like: fresh.maximum) && rivals.isSound(like: fresh.rivals)
+            && issued.isSound(like: fresh.issued)
     }
 }

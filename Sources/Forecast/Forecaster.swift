@@ -11,7 +11,7 @@ import func Glibc.log
 /// One pass, O(1) a sample, without allocation. Seasons go by the clock on the wall, never by a count of samples, so
 /// gaps cannot shift them. A value: a copy, or one decoded from what it encoded, goes on as the original would.
 package struct Forecaster: ForecastModel, Hashable, Encodable {
-    package let settings: ForecastSettings
+    package private(set) var settings: ForecastSettings
     /// The usual time from sample to sample: one slot.
     package let step: Duration
     /// Ascending.
@@ -28,13 +28,19 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
     var maxima: MinuteMaxima
     /// The levels, by slot.
     var past: Ring
-    var yesterday = Yesterday()
+    var yesterday: Yesterday
     var range = DecayingRange()
     var peak: RecentPeak
     /// The latest slot, counted from the first sample's.
     var slot = -1
     /// The slot of the last sample that was there.
     var seen = -1
+    /// Samples that were there.
+    var samples = 0
+    /// The slot in which the regressions were last solved.
+    var solved = 0
+    /// The mean of the first ten minutes of demand, until they are over.
+    var unitMean: RunningMean?
     /// Where the latest slot lies on the clock.
     var slotTime: Timestamp?
     var last: Timestamp?
@@ -42,24 +48,35 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
 
     enum CodingKeys: CodingKey {
         case settings, step, horizons, stabiliser, means, profiles, heads, maxima, past, yesterday, range, peak
-        case slot, seen, slotTime, last, first
+        case slot, seen, samples, solved, unitMean, slotTime, last, first
     }
 
     /// The shortest sampling that is of use: faster ones fall into one slot.
     package static let shortestStep: Duration = .seconds(15)
     package static let longestHorizon: Duration = .seconds(4 * 3600)
-    static let bounds: ClosedRange<Duration> = .seconds(1) ... .seconds(3600)
+    /// What a step may be; from the one to the next.
+    package static let steps: ClosedRange<Duration> = .seconds(1) ... .seconds(3600)
+    /// What a sample above 0 may be: beyond these it can only be a mistake.
+    static let plausible = 1e-9...1e12
+    /// A sample counts for so many times the largest one of three days, once there has been an hour of them.
+    private static let outlier = 10.0
+    /// For so long, or for the lead time where that is longer, a sample speaks for the present.
+    private static let freshness: Duration = .seconds(900)
     package static let usualHorizons: [Duration] = [15, 60, 180, 300, 600, 900, 1800, 3600].map { .seconds($0) }
     /// A clock that is set back by less is waited for.
     private static let patience: Duration = .seconds(300)
 
     /// - Parameters:
-    ///   - step: from 15 seconds to a quarter of an hour.
-    ///   - horizons: those shorter than a step count as one step. Other lead times are interpolated between them.
+    ///   - step: from a second to an hour; made for a quarter of a minute to a quarter of an hour.
+    ///   - horizons: up to four hours; those shorter than a step count as one step. Other lead times are interpolated
+    ///     between them.
+    /// - Precondition: the step and the horizons are within these bounds, levels ascend between 0 and 1.
     package init(
         settings: ForecastSettings = ForecastSettings(), step: Duration = shortestStep,
         horizons: [Duration] = usualHorizons
     ) {
+        precondition(Self.steps.contains(step) && horizons.allSatisfy { $0 <= Self.longestHorizon })
+        precondition(Self.areLevels(settings.levels))
         self.settings = settings
         self.step = step
         stepMilliseconds = step.wholeMilliseconds
@@ -79,33 +96,83 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
         maxima = MinuteMaxima(step: step.seconds, longest: slots.last ?? 1)
         past = Ring(length: slots.last ?? 1, width: plan.timeConstants.count)
         peak = RecentPeak(step: step.seconds)
+        yesterday = Yesterday(step: step.seconds)
+    }
+
+    static func areLevels(_ levels: [Double]) -> Bool {
+        !levels.isEmpty && levels.allSatisfy { $0 > 0 && $0 < 1 } && zip(levels, levels.dropFirst()).allSatisfy(<)
+    }
+
+    /// Takes over settings that do not change what was learned: holidays, events and quiet times.
+    ///
+    /// - Returns: whether these settings differ in nothing else.
+    package mutating func adopt(_ new: ForecastSettings) -> Bool {
+        guard
+            (new.levels, new.quantile, new.calendar.clock) == (
+                settings.levels, settings.quantile, settings.calendar.clock
+            )
+        else { return false }
+        settings = new
+        return true
     }
 
     // MARK: - Observing
 
-    /// Takes the sample of a moment. What is not a number of 0 or more is as good as missing; of several samples in one
-    /// slot the first one counts.
+    /// Takes the sample of a moment. What cannot be a demand is as good as missing; of several samples in one slot the
+    /// first one counts.
     package mutating func observe(_ sample: Double?, at now: Timestamp) {
         guard advance(to: now) else { return }
-        let clock = settings.calendar
-        let here = moment(now)
+        let here = phase(of: now)
         for index in profiles.indices { profiles[index].move(to: here[profiles[index].period]) }
-        let usual = sample.flatMap { $0.isFinite && $0 >= 0 ? $0 / clock.multiplier(at: now) : nil }
+        let usual = sample.flatMap { accepted($0, at: now) }
         maxima.add(usual, slot: slot)
         if let usual {
-            if stabiliser == nil, usual > 0 { stabiliser = VarianceStabiliser(unit: usual / 100) }
+            samples += 1
+            settleUnit(usual, at: now)
             let z = stabilised(usual)
             means.add(z, after: seen < 0 ? 1 : slot - seen)
             range.add(z, step: stepSeconds)
             peak.add(usual, slot: slot)
-            if clock.teaches(at: now) {
+            if settings.calendar.teaches(at: later(now, stepMilliseconds / 2)) {
                 for index in profiles.indices { profiles[index].add(z) }
             }
             (first, seen) = (min(first ?? now, now), slot)
             learn(usual, z, at: here)
         }
         if seen >= 0 { issue(at: now, here) }
-        if let mean = maxima.mean { yesterday[here.secondOfDay] = stabilised(mean) }
+        if let mean = maxima.mean { yesterday.note(stabilised(mean), at: here) }
+    }
+
+    /// The sample as it would be without events, if it can be one.
+    private func accepted(_ sample: Double, at now: Timestamp) -> Double? {
+        let usual = sample / settings.calendar.multiplier(at: now)
+        guard usual == 0 || Self.plausible.contains(usual) else { return nil }
+        let isOld = Double(samples) * stepSeconds > 3600
+        return isOld && peak.value > 0 ? min(usual, Self.outlier * peak.value) : usual
+    }
+
+    /// The first sample above 0 sets the unit. If that was no typical one, ten minutes later all begins anew.
+    private mutating func settleUnit(_ sample: Double, at now: Timestamp) {
+        guard let unit = stabiliser?.unit else {
+            if sample > 0 {
+                (stabiliser, unitMean) = (
+                    VarianceStabiliser(unit: sample / 100), RunningMean(memory: 1e9, step: stepSeconds)
+                )
+            }
+            return
+        }
+        guard var mean = unitMean else { return }
+        mean.add(sample)
+        unitMean = mean
+        guard mean.mass * stepSeconds >= 600 else { return }
+        unitMean = nil
+        let typical = max(mean.value, Self.plausible.lowerBound) / 100
+        guard !(0.25...4).contains(typical / unit) else { return }
+        var fresh = Forecaster(settings: settings, step: step, horizons: horizons)
+        (fresh.slot, fresh.slotTime, fresh.last, fresh.first) = (slot, slotTime, last, first)
+        (fresh.maxima, fresh.peak, fresh.samples) = (maxima, peak, samples)
+        fresh.stabiliser = VarianceStabiliser(unit: typical)
+        self = fresh
     }
 
     /// Moves on to the slot of `now`; `false` when nothing is to be done, because it is still the latest one.
@@ -146,16 +213,24 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
     }
 
     /// Where on the wall clock the middle of a sample's slot lies; a sample speaks for all of it.
-    private func moment(_ time: Timestamp) -> ClockPhase {
-        let phase = settings.calendar.phase(at: later(time, stepMilliseconds / 2))
-        return ClockPhase(secondOfDay: Double(phase.secondOfDay) + 0.5, secondOfWeek: Double(phase.secondOfWeek) + 0.5)
+    ///
+    /// - Parameter before: the phase of a moment less than a day earlier, from which the day is told; `nil` asks the clock.
+    private func phase(of time: Timestamp, after before: ClockPhase? = nil) -> ClockPhase {
+        let middle = later(time, stepMilliseconds / 2)
+        let phase = settings.calendar.phase(at: middle)
+        let day =
+            before.map { $0.day + (Double(phase.secondOfDay) < $0.secondOfDay ? 1 : 0) }
+            ?? settings.calendar.clock.localSecond(at: middle).floorDivided(by: 86_400).quotient
+        return ClockPhase(
+            day: day, secondOfDay: Double(phase.secondOfDay) + 0.5, secondOfWeek: Double(phase.secondOfWeek) + 0.5)
     }
 
     private mutating func learn(_ sample: Double, _ z: Double, at here: ClockPhase) {
         let news = News(
             slot: slot, sample: sample, z: z, secondOfDay: here.secondOfDay, maxima: maxima, levels: settings.levels,
             stabiliser: stabiliser)
-        let solves = slot % max(1, Int(60 / stepSeconds)) == 0
+        let solves = slot - solved >= max(1, Int(60 / stepSeconds))
+        if solves { solved = slot }
         withUnsafeTemporaryAllocation(of: Double.self, capacity: shape.features) { features in
             for index in heads.indices {
                 heads[index].learn(news, past: past, features: features)
@@ -170,13 +245,18 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
         let base = past[row]
         let age = first.map { Double(now.millisecondsSince1970 - $0.millisecondsSince1970) / 1000 } ?? 0
         let seasonal = settings.calendar.season(at: now) != .none
-        let quantileIndex = settings.quantileIndex
-        var highest = -Double.infinity
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: shape.features) { features in
+        let context = IssueContext(
+            slot: slot, base: base, levels: shape.levels, range: range,
+            quantileIndex: settings.quantileIndex, probabilities: settings.levels, stabiliser: stabiliser)
+        let quantiles = settings.levels.count
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: shape.features + quantiles) { scratch in
+            let features = UnsafeMutableBufferPointer(rebasing: scratch[..<shape.features])
+            var nearer = NearerForecasts(maxima: UnsafeMutableBufferPointer(rebasing: scratch[shape.features...]))
+            nearer.maxima.initialize(repeating: -.infinity)
             for index in 1..<shape.levels { features[index - 1] = past[row + index] - base }
             for index in heads.indices {
                 let target = later(now, stepMilliseconds * Int64(heads[index].horizon))
-                let there = moment(target)
+                let there = phase(of: target, after: here)
                 let usable = seasonal && settings.calendar.season(at: target) != .none
                 for profile in profiles.indices {
                     let period = profiles[profile].period
@@ -190,17 +270,20 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
                     }
                 }
                 heads[index].issue(
-                    features, levels: shape.levels, base: base, range: range, yesterday: yesterday[there.secondOfDay],
-                    at: there.secondOfDay, quantileIndex: quantileIndex, highest: &highest, slot: slot)
+                    features, context, yesterday: yesterday.value(before: there), at: there.secondOfDay, nearer: &nearer
+                )
             }
         }
     }
 
     // MARK: - Forecasting
 
-    /// Beyond the longest horizon, what is said holds for that one, and so does `lead` of the answer.
+    /// `nil` before the first sample, and when there was none for a quarter of an hour, or for the lead time where that is
+    /// longer. Beyond the longest horizon, what is said holds for that one, and so does `lead` of the answer.
     package func forecast(over lead: Duration) -> DemandForecast? {
-        guard let last, !heads.isEmpty, heads[0].issued(in: slot) != nil else { return nil }
+        guard let last, !heads.isEmpty, heads[0].issued(in: slot) != nil,
+            stepMilliseconds * Int64(slot - seen) <= max(lead, Self.freshness).wholeMilliseconds
+        else { return nil }
         let upper = upperHead(lead)
         let lower = max(0, upper - 1)
         let reach = min(max(lead, horizons[0]), horizons[upper])
@@ -211,16 +294,8 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
         var sample = settings.levels
         var maximum = settings.levels
         for level in settings.levels.indices {
-            let (here, there) = (sampleQuantile(level, of: lower), sampleQuantile(level, of: upper))
-            sample[level] = here + share * (there - here)
-            maximum[level] = 0
-        }
-        // A longer window has no smaller maximum.
-        for head in 0...upper {
-            for level in settings.levels.indices {
-                let raised = max(maximum[level], maximumQuantile(level, of: head))
-                maximum[level] += (head == upper ? share : 1) * (raised - maximum[level])
-            }
+            sample[level] = between(share, lower, upper) { sampleQuantile(level, of: $0) }
+            maximum[level] = between(share, lower, upper) { maximumQuantile(level, of: $0) }
         }
         let calendar = settings.calendar
         let end = later(last, reach.wholeMilliseconds)
@@ -237,21 +312,22 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
     /// The head with the shortest horizon that reaches so far, or the last one.
     private func upperHead(_ lead: Duration) -> Int { horizons.firstIndex { $0 >= lead } ?? heads.count - 1 }
 
+    private func between(_ share: Double, _ lower: Int, _ upper: Int, _ value: (Int) -> Double) -> Double {
+        let (near, far) = (value(lower), value(upper))
+        return near + share * (far - near)
+    }
+
+    /// In units of demand, like the next one.
     private func sampleQuantile(_ level: Int, of head: Int) -> Double {
-        guard let issued = heads[head].issued(in: slot) else { return 0 }
-        return quantile(level, issued.point, issued.sampleScale, heads[head].sample.thresholds[level])
+        guard let stabiliser, let issued = heads[head].issued(in: slot) else { return 0 }
+        // While nothing is known of errors, anything up to twice the point is thought possible.
+        guard issued.sampleScale > 0 else { return 2 * settings.levels[level] * stabiliser.value(issued.point) }
+        return stabiliser.value(issued.point + issued.sampleScale * heads[head].sample.thresholds[level])
     }
 
     private func maximumQuantile(_ level: Int, of head: Int) -> Double {
-        guard let issued = heads[head].issued(in: slot) else { return 0 }
-        return quantile(level, issued.peak, issued.maximumScale, heads[head].maximum.thresholds[level])
-    }
-
-    /// In units of demand. While nothing is known of errors, anything up to twice the point is thought possible.
-    private func quantile(_ level: Int, _ point: Double, _ scale: Double, _ threshold: Double) -> Double {
-        guard let stabiliser else { return 0 }
-        guard scale > 0 else { return 2 * settings.levels[level] * stabiliser.value(point) }
-        return stabiliser.value(point + scale * threshold)
+        guard let stabiliser, let issued = heads[head].issued(in: slot) else { return 0 }
+        return stabiliser.value(heads[head].maximum(level, of: issued))
     }
 
     /// Puts quantiles in order, keeps them near what the last three days had, and lets events multiply them.
@@ -268,6 +344,8 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
 
 /// Where on the wall clock a moment is, in seconds.
 struct ClockPhase {
+    /// Of the wall clock, counted from 1970.
+    var day: Int
     var secondOfDay: Double
     var secondOfWeek: Double
 

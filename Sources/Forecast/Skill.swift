@@ -57,8 +57,8 @@ struct Rivals: Hashable, Sendable, Codable {
     /// Seconds.
     static let memory = 6 * 3600.0
     private static let evidence = 3600.0
-    /// A forecast that is acted on stays so until it is worse than the last value by this share.
-    private static let hysteresis = 0.05
+    /// The losses' ratio at which a forecast is trusted, and above which it no longer is.
+    private static let (trusted, distrusted) = (0.975, 1.025)
 
     init(quantile: Double, step: Double, stepSize: Double) {
         self.quantile = quantile
@@ -68,11 +68,12 @@ struct Rivals: Hashable, Sendable, Codable {
         seasonalLosses = losses
         error = RunningMean(memory: Self.memory, step: step)
         covered = RunningMean(memory: 86_400, step: step)
-        needed = min(Self.evidence / step, 0.9 * Self.memory / step)
+        needed = Self.evidence / step
     }
 
-    var isSound: Bool {
-        [lastValue, seasonal].allSatisfy { $0.isSound && $0.levels.count == 1 }
+    func isSound(like fresh: Rivals) -> Bool {
+        needed == fresh.needed && quantile == fresh.quantile
+            && [lastValue, seasonal].allSatisfy { $0.isSound && $0.levels == fresh.lastValue.levels }
     }
 
     /// Adds what the rivals say to a forecast.
@@ -109,7 +110,7 @@ struct Rivals: Hashable, Sendable, Codable {
     }
 
     private mutating func decide() {
-        let bound = isActive ? 1 + Self.hysteresis : 1
+        let bound = isActive ? Self.distrusted : Self.trusted
         isActive = losses.own.mass >= needed && losses.own.value <= bound * losses.rival.value
     }
 

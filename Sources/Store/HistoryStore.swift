@@ -128,7 +128,8 @@ package final class HistoryStore: Sendable {
 
     // MARK: Forecasters
 
-    /// Keeps the state of a forecaster after the tick at `moment`; one a day is kept for good, until `prune`.
+    /// Keeps the state of a forecaster after the tick at `moment`; of each day the last one stays, until `prune`. What a
+    /// clock that was ahead has left is dropped.
     package func save(_ forecaster: Forecaster, of pool: PoolID, at moment: Timestamp) async throws(HistoryError) {
         try await write("the forecaster of \(pool)") { db in
             try db.execute(
@@ -137,6 +138,9 @@ package final class HistoryStore: Sendable {
                     pool.rawValue, moment.wholeSecondsSince1970.floorDivided(by: 86_400).quotient,
                     moment.millisecondsSince1970, try Self.json(forecaster),
                 ])
+            try db.execute(
+                sql: "DELETE FROM forecaster WHERE pool = ? AND at > ?",
+                arguments: [pool.rawValue, moment.millisecondsSince1970])
         }
     }
 

@@ -29,7 +29,7 @@ enum Schema {
                     """)
         }
         migrator.registerMigration("forecaster") { db in
-            // The last state of each day, so that any recorded tick can be derived again.
+            // The last state of each day.
             try db.execute(
                 sql: """
                     CREATE TABLE forecaster (

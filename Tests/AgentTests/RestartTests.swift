@@ -187,4 +187,27 @@ enum CrashPoint: String, CaseIterable, Sendable {
         let changed = try await last([0, 12]) { $0 == 0 ? usual : [0.5, 0.8, 0.9] }
         #expect(changed[..<12] == whole[..<12] && changed[12...] == other[12...])
     }
+
+    @Test("a clock that once was ahead does not win every restart")
+    func clockAhead() async throws {
+        func last(ahead: Bool) async throws -> PoolForecast? {
+            var said: PoolForecast?
+            try await withPool(replicas: 2) { pool in
+                var ticker = try await pool.ticker(at: 0)
+                for tick in 0..<40 {
+                    if ahead, tick == 5 {
+                        await pool.tick(&ticker, 5 + 2 * 5760, load: 9)
+                        ticker = try await pool.ticker(at: 5)
+                    }
+                    await pool.tick(&ticker, tick, load: Double(5 + tick * 7 % 10))
+                }
+                ticker = try await pool.ticker(at: 40)
+                await pool.tick(&ticker, 40, load: 7)
+                said = ticker.snapshot.output?.forecast
+            }
+            return said
+        }
+        let (right, disturbed) = (try await last(ahead: false), try await last(ahead: true))
+        #expect(right != nil && disturbed == right)
+    }
 }

@@ -47,8 +47,9 @@ struct TestPool: Sendable {
             history: try history ?? self.history())
     }
 
-    func ticker(history: HistoryStore? = nil) async throws -> PoolTicker {
-        await PoolTicker(parts: try parts(history: history), logger: quiet)
+    /// Begun at the so-many-th tick; by itself after all that a test can have recorded.
+    func ticker(history: HistoryStore? = nil, at tick: Int = 10_000) async throws -> PoolTicker {
+        await PoolTicker(parts: try parts(history: history), at: moment(tick), logger: quiet)
     }
 
     var quiet: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }

@@ -12,26 +12,42 @@ struct ErrorQuantiles: Hashable, Sendable, Codable {
     private(set) var thresholds: [Double]
     private var fast = 0.0
     private var slow = 0.0
-    private var started = false
     private var hours: ScaleByTimeOfDay
     private let fastGain: Double
     private let slowGain: Double
 
-    /// The largest step of a threshold.
-    private let stepSize: Double
+    /// How far one error moves the threshold of each level, before its share of the level is taken.
+    private let stepSizes: [Double]
+    private var learned = 0.0
+
     /// The share of the fast scale, as an exponent.
     static let mix = 0.6
+    /// How far a threshold may lie below what was said.
+    private static let slack = 0.5
+    /// While young, the n-th error moves a threshold by this over n at least, and by `largestStep` at most.
+    private static let youngStep = 4.0
+    private static let largestStep = 0.05
+    /// On the stabilised scale, where counts of a hundred wander by 1; what is steadier than this is as good as certain.
+    private static let smallestScale = 0.05
+    /// One error counts for so many usual ones at most.
+    private static let outlier = 10.0
 
-    /// - Parameter step: seconds from sample to sample.
+    /// - Parameters:
+    ///   - step: seconds from sample to sample.
+    ///   - stepSize: that of a level of 0.9 and below. Those above see fewer of the errors that matter to them, and move
+    ///     by more, up to six times as much.
     init(levels: [Double], step: Double, stepSize: Double) {
-        self.stepSize = stepSize
+        stepSizes = levels.map { stepSize * min(6, max(1, 0.1 / (1 - $0))) }
         thresholds = levels.map(Self.firstThreshold)
         fastGain = 1 - exp(-step / 1800)
         slowGain = 1 - exp(-step / 86_400)
         hours = ScaleByTimeOfDay()
     }
 
-    var isSound: Bool { hours.isSound }
+    func isSound(like fresh: ErrorQuantiles) -> Bool {
+        thresholds.count == fresh.thresholds.count && stepSizes == fresh.stepSizes && fastGain == fresh.fastGain
+            && slowGain == fresh.slowGain && learned >= 0 && hours.isSound
+    }
 
     /// The quantile of errors of the Laplace distribution with a mean size of 0.8 of the scale.
     private static func firstThreshold(_ level: Double) -> Double {
@@ -40,28 +56,38 @@ struct ErrorQuantiles: Hashable, Sendable, Codable {
 
     /// The scale of errors to be expected at this time of day; 0 before the first one.
     func scale(at secondOfDay: Double) -> Double {
-        guard started else { return 0 }
+        guard learned > 0 else { return 0 }
         return exp(Self.mix * log(fast) + (1 - Self.mix) * (log(slow) + hours.logFactor(at: secondOfDay)))
     }
 
     /// Takes in one error.
     ///
-    /// - Parameter scale: what `scale` gave when the forecast was made.
-    mutating func learn(_ error: Double, scale: Double, levels: [Double], at secondOfDay: Double) {
+    /// - Parameters:
+    ///   - scale: what `scale` gave when the forecast was made.
+    ///   - said: by level, the quantiles of the error that were said then, where those were not the thresholds alone. A
+    ///     threshold that was overruled from above does not sink far below what was said.
+    mutating func learn(
+        _ error: Double, scale: Double, levels: [Double], at secondOfDay: Double, said: ((Int) -> Double)? = nil
+    ) {
         let size = error.magnitude
-        if !started {
-            (fast, slow, started) = (size + 1e-9, size + 1e-9, true)
-        }
+        learned += 1
         if scale > 0 {
             let score = error / scale
             for index in thresholds.indices {
                 let level = levels[index]
-                thresholds[index] += score > thresholds[index] ? stepSize * level : -stepSize * (1 - level)
+                let stepSize = max(stepSizes[index], min(Self.largestStep, Self.youngStep / learned))
+                let judged = said.map { $0(index) / scale } ?? thresholds[index]
+                if score > judged {
+                    thresholds[index] += stepSize * level
+                } else if thresholds[index] > judged - Self.slack {
+                    thresholds[index] -= stepSize * (1 - level)
+                }
             }
         }
-        fast = max(fast + fastGain * (size - fast), 1e-9)
-        slow = max(slow + slowGain * (size - slow), 1e-9)
-        hours.add(size / slow, at: secondOfDay)
+        let counted = learned > 40 ? min(size, Self.outlier * slow) : size
+        fast = max(fast + max(fastGain, 1 / learned) * (counted - fast), Self.smallestScale)
+        slow = max(slow + max(slowGain, 1 / learned) * (counted - slow), Self.smallestScale)
+        hours.add(counted / slow, at: secondOfDay)
     }
 }
 
@@ -83,7 +109,7 @@ struct ScaleByTimeOfDay: Hashable, Sendable, Codable {
     mutating func add(_ ratio: Double, at secondOfDay: Double) {
         let now = Self.bin(at: secondOfDay)
         if now != bin {
-            if count > 0 {
+            if bin >= 0, count > 0 {
                 visits[bin] = min(visits[bin], .max - 1) + 1
                 let surprise = log(sum / count + 1e-12) - Double(logs[bin])
                 logs[bin] += Float(max(Self.rate, 1 / Double(Int(visits[bin]) + 1)) * surprise)

@@ -8,19 +8,20 @@ struct ForecastHead: Hashable, Sendable, Codable {
     /// Of the largest one-minute mean up to the horizon.
     var maximum: ErrorQuantiles
     var rivals: Rivals
-    /// Forecasts until what they were for has come, by the slot in which they were made.
+    /// Forecasts until what they were for has come, by the slot in which they were made: an `Issued`, the quantiles of
+    /// the maximum, and the features from the profiles.
     private(set) var issued: Ring
 
     init(horizon: Int, levels: [Double], quantile: Double, prior: [Double], shape: BankShape, step: Double) {
         self.horizon = horizon
         // What an error teaches is seen a horizon late, and all forecasts in between share in it: the longer that
-        // takes, the less one may teach, or the threshold swings.
-        let stepSize = min(0.02, 0.1 / Double(horizon))
+        // takes, the less one may teach, or the threshold swings. Beyond a quarter of an hour it would not keep up.
+        let stepSize = min(0.02, 0.1 / min(Double(horizon), max(1, 900 / step)))
         regression = HorizonRegression(prior: prior, features: shape.features, step: step)
         sample = ErrorQuantiles(levels: levels, step: step, stepSize: stepSize)
         maximum = sample
         rivals = Rivals(quantile: quantile, step: step, stepSize: stepSize)
-        issued = Ring(length: horizon, width: Issued.width + 2 * shape.profiles)
+        issued = Ring(length: horizon, width: Issued.width + levels.count + 2 * shape.profiles)
     }
 
     /// The forecast made in `slot`; `nil` when there was none, or it is too old.
@@ -28,23 +29,26 @@ struct ForecastHead: Hashable, Sendable, Codable {
         issued.find(slot).map { Issued(issued, at: $0) }
     }
 
+    /// The quantile of the maximum that was said, on the stabilised scale.
+    func maximum(_ level: Int, of issued: Issued) -> Double { self.issued[issued.place + Issued.width + level] }
+
     /// Takes in a sample, and the largest minute up to it, which were forecast a horizon ago.
     mutating func learn(_ news: News, past: Ring, features: UnsafeMutableBufferPointer<Double>) {
         guard let row = past.find(news.slot - horizon), let issued = issued(in: news.slot - horizon) else { return }
         let base = past[row]
-        let levels = past.width
-        for index in 1..<levels { features[index - 1] = past[row + index] - base }
-        for index in levels - 1..<features.count {
-            features[index] = self.issued[issued.place + Issued.width + index - levels + 1]
-        }
+        let (own, places) = (past.width - 1, issued.place + Issued.width + news.levels.count)
+        for index in 0..<own { features[index] = past[row + index + 1] - base }
+        for index in own..<features.count { features[index] = self.issued[places + index - own] }
         regression.learn(features, target: news.z - base)
         sample.learn(news.z - issued.point, scale: issued.sampleScale, levels: news.levels, at: news.secondOfDay)
         guard let stabiliser = news.stabiliser else { return }
         rivals.note(absoluteError: abs(news.sample - stabiliser.value(issued.point)))
-        guard let peak = news.maxima.maximum(over: horizon, slot: news.slot) else { return }
+        // Idle time is foreseen by anyone. Were it counted, nights would use up what mornings need.
+        guard let peak = news.maxima.maximum(over: horizon, slot: news.slot), peak > 0 else { return }
         maximum.learn(
             stabiliser.stabilised(peak) - issued.peak, scale: issued.maximumScale, levels: news.levels,
-            at: news.secondOfDay)
+            at: news.secondOfDay
+        ) { [ring = self.issued] in ring[issued.place + Issued.width + $0] - issued.peak }
         rivals.judge(issued, lastValue: base, peak: peak, stabiliser: stabiliser)
     }
 
@@ -52,24 +56,62 @@ struct ForecastHead: Hashable, Sendable, Codable {
     ///
     /// - Parameters:
     ///   - features: those of the levels first, then two for each profile.
-    ///   - highest: the largest point of the shorter horizons; raised to this one's.
+    ///   - nearer: what the shorter horizons say; this one says no less of the maximum, and is what comes next.
     mutating func issue(
-        _ features: UnsafeMutableBufferPointer<Double>, levels: Int, base: Double, range: DecayingRange,
-        yesterday: Double, at secondOfDay: Double, quantileIndex: Int, highest: inout Double, slot: Int
+        _ features: UnsafeMutableBufferPointer<Double>, _ context: IssueContext, yesterday: Double,
+        at secondOfDay: Double, nearer: inout NearerForecasts
     ) {
         var forecast = Issued()
-        forecast.point = range.clamp(base + regression.predict(features))
-        highest = max(highest, forecast.point)
-        forecast.peak = highest
+        forecast.point = context.range.clamp(context.base + regression.predict(features))
+        nearer.highest = max(nearer.highest, forecast.point)
+        forecast.peak = nearer.highest
         forecast.sampleScale = sample.scale(at: secondOfDay)
         forecast.maximumScale = maximum.scale(at: secondOfDay)
-        forecast.quantile = highest + forecast.maximumScale * maximum.thresholds[quantileIndex]
         forecast.seasonalPoint = yesterday
-        rivals.complete(&forecast, lastValue: base)
-        let place = issued.begin(slot)
+
+        let place = issued.begin(context.slot)
+        let quantiles = place + Issued.width
+        var floor = -Double.infinity
+        for index in nearer.maxima.indices {
+            let own =
+                forecast.maximumScale > 0
+                ? forecast.peak + forecast.maximumScale * maximum.thresholds[index]
+                : context.upToTwice(forecast.peak, level: index)
+            floor = max(floor, nearer.maxima[index], own)
+            nearer.maxima[index] = floor
+            issued[quantiles + index] = floor
+        }
+        forecast.quantile = nearer.maxima[context.quantileIndex]
+        rivals.complete(&forecast, lastValue: context.base)
         forecast.write(to: &issued, at: place)
-        for index in levels - 1..<features.count { issued[place + Issued.width + index - levels + 1] = features[index] }
+        let own = context.levels - 1
+        for index in own..<features.count { issued[quantiles + nearer.maxima.count + index - own] = features[index] }
     }
+}
+
+/// What the forecasts of one slot have in common.
+struct IssueContext {
+    var slot: Int
+    /// The last value, on the stabilised scale.
+    var base: Double
+    /// How many levels there are, the last value among them.
+    var levels: Int
+    var range: DecayingRange
+    var quantileIndex: Int
+    var probabilities: [Double]
+    var stabiliser: VarianceStabiliser?
+
+    /// While nothing is known of errors, anything up to twice the point is thought possible.
+    func upToTwice(_ point: Double, level: Int) -> Double {
+        guard let stabiliser else { return point }
+        return stabiliser.stabilised(2 * probabilities[level] * stabiliser.value(point))
+    }
+}
+
+/// What the horizons before say of the maximum, which is none below the later ones'.
+struct NearerForecasts {
+    var highest = -Double.infinity
+    var maxima: UnsafeMutableBufferPointer<Double>
 }
 
 /// One sample, as all horizons learn from it.

@@ -36,9 +36,10 @@ struct HorizonRegression: Hashable, Sendable, Codable {
         priorSamples = Self.priorSeconds / step
     }
 
-    var sameSizes: Bool {
-        let features = weights.count
-        return prior.count == features && moment.count == features && gram.count == features * (features + 1) / 2
+    func isSound(like fresh: HorizonRegression) -> Bool {
+        (prior, memory, priorSamples) == (fresh.prior, fresh.memory, fresh.priorSamples)
+            && weights.count == prior.count && moment.count == prior.count && gram.count == fresh.gram.count
+            && (0..<1 << 48).contains(learned)
     }
 
     func predict(_ features: UnsafeMutableBufferPointer<Double>) -> Double {

@@ -30,7 +30,10 @@ struct LevelBank: Hashable, Sendable, Codable {
         }
     }
 
-    var sameSizes: Bool { masses.count == means.count && decays.count == means.count }
+    func isSound(like fresh: LevelBank) -> Bool {
+        timeConstants == fresh.timeConstants && decays == fresh.decays && means.count == fresh.means.count
+            && masses.count == fresh.means.count
+    }
 
     private func power(_ base: Double, _ exponent: Int) -> Double {
         var (result, square, rest) = (1.0, base, exponent)

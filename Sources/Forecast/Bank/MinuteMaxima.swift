@@ -1,6 +1,6 @@
 /// The one-minute mean of a series, and its largest value over the last so many steps, in constant time.
 struct MinuteMaxima: Hashable, Sendable, Codable {
-    /// The samples of the last minute, by slot; not finite where there was none.
+    /// The samples of the last minute, by slot; `nil` where there was none.
     private var minute: [Double?]
     /// `powers[p]` holds, by slot, the maximum over the last 2^p slots.
     private var powers: [Packed<Float>]
@@ -12,7 +12,7 @@ struct MinuteMaxima: Hashable, Sendable, Codable {
     ///   - step: seconds from slot to slot.
     ///   - longest: the longest window, in slots.
     init(step: Double, longest: Int) {
-        minute = Array(repeating: nil, count: max(1, Int((60 / step).rounded())))
+        minute = Array(repeating: nil, count: max(1, Int(60 / step)))
         var rows = 1
         while 1 << rows <= longest { rows += 1 }
         powers = Array(repeating: Packed(repeating: 0, count: 1 << rows), count: rows)

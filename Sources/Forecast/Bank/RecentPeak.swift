@@ -1,4 +1,4 @@
-/// The largest sample of the last three days, give or take the oldest hour.
+/// The largest sample of the last three days, less some hours where the steps do not divide an hour.
 struct RecentPeak: Hashable, Sendable, Codable {
     private(set) var value = 0.0
     /// By hour, counted in slots.
@@ -13,8 +13,8 @@ struct RecentPeak: Hashable, Sendable, Codable {
     init(step: Double) { slotsPerHour = max(1, Int(3600 / step)) }
 
     func isSound(like fresh: RecentPeak) -> Bool {
-        hours.length == fresh.hours.length && hours.width == 1 && hours.sameSizes && (0..<hours.length).contains(place)
-            && slotsPerHour == fresh.slotsPerHour && hour >= -1
+        slotsPerHour == fresh.slotsPerHour && hours.isSound(like: fresh.hours) && (0..<hours.length).contains(place)
+            && hour >= -1
     }
 
     mutating func add(_ sample: Double, slot: Int) {

@@ -12,7 +12,10 @@ struct Ring: Hashable, Sendable, Codable {
     }
 
     var length: Int { slots.count }
-    var sameSizes: Bool { numbers.count == slots.count * width }
+
+    func isSound(like fresh: Ring) -> Bool {
+        width == fresh.width && length == fresh.length && numbers.count == length * width
+    }
 
     /// The place of this slot's first number in `self`; `nil` when its row is not there.
     func find(_ slot: Int) -> Int? {

@@ -31,7 +31,11 @@ struct SeasonalProfile: Hashable, Sendable, Codable {
         visits = Packed(repeating: 0, count: knots)
     }
 
-    var sameSizes: Bool { values.count == knots && visits.count == knots && (-1..<knots).contains(bin) }
+    func isSound(like fresh: SeasonalProfile) -> Bool {
+        (period, knots, rate, width) == (fresh.period, fresh.knots, fresh.rate, fresh.width)
+            && values.count == knots && visits.count == knots && (-1..<knots).contains(bin) && count >= 0
+            && count < 1 << 32
+    }
 
     /// Notes where the clock stands. Leaving a bin teaches its knot.
     mutating func move(to second: Double) {

@@ -3,6 +3,7 @@ import ArgumentParser
 import Config
 import Exporters
 import Fleet
+import Forecast
 import Foundation
 import Logging
 import Policy
@@ -62,12 +63,18 @@ struct DecideCommand: AsyncParsableCommand {
             let parts = try await assembly.parts(of: pool)
             let file = config.stateDirectory + "/history.sqlite"
             var state: LastState?
+            var forecaster: Forecaster?
             if FileManager.default.fileExists(atPath: file) {
                 let history = try HistoryStore(reading: file)
                 state = try await history.lastState(of: pool.id)
+                forecaster = await PoolTicker.forecaster(
+                    of: pool.id, parts.settings, from: history, at: Surroundings.now(),
+                    Surroundings.logger(level: .error))
                 history.close()
             }
-            var ticker = await PoolTicker(parts: parts, state: state, logger: Surroundings.logger(level: .error))
+            var ticker = await PoolTicker(
+                parts: parts, state: state, forecaster: forecaster, at: Surroundings.now(),
+                logger: Surroundings.logger(level: .error))
             await ticker.tick(at: Surroundings.now())
             guard let output = ticker.snapshot.output else { throw StartError("pool \(pool.id): cancelled") }
             return (output, ticker.snapshot.input?.fleetError)

@@ -128,19 +128,19 @@ import Testing
         #expect(rivals.skill(lead: .seconds(60)).overLastValue! < -0.7)
     }
 
-    @Test("it takes 5 % more loss to be demoted, and as little as the rival's to be promoted again")
+    @Test("trust begins at 2.5 % less loss than the rival's and ends at 2.5 % more")
     func hysteresis() {
         var rivals = Rivals(quantile: 0.9, step: 60, stepSize: 0.02)
-        judge(&rivals, miss: 1.100, rival: 1.1001, times: 400)
-        #expect(rivals.isActive)
-        judge(&rivals, miss: 1.104, rival: 1.1, times: 4000)
-        #expect(rivals.isActive)
-        judge(&rivals, miss: 1.106, rival: 1.1, times: 4000)
-        #expect(!rivals.isActive)
-        judge(&rivals, miss: 1.104, rival: 1.1, times: 4000)
-        #expect(!rivals.isActive)
-        judge(&rivals, miss: 1.099, rival: 1.1, times: 4000)
-        #expect(rivals.isActive)
+        func trusts(after miss: Double) -> Bool {
+            judge(&rivals, miss: miss, rival: 1.1, times: 4000)
+            return rivals.isActive
+        }
+        #expect(!trusts(after: 1.099))
+        #expect(trusts(after: 1.097))
+        #expect(trusts(after: 1.102))
+        #expect(!trusts(after: 1.103))
+        #expect(!trusts(after: 1.099))
+        #expect(trusts(after: 1.097))
     }
 
     @Test("a day's rhythm that turns into noise costs the forecast its say, and gets it back")

@@ -76,6 +76,87 @@ import Testing
         }
     }
 
+    @Test("nights without any demand do not use up what the mornings need")
+    func mornings() throws {
+        var series = ForecastTraffic(mean: 40, swing: 0.2).series(days: 12, seed: 6)
+        for slot in series.values.indices where slot % 1440 >= 480 { series.values[slot] = 0 }
+        let lead = Duration.seconds(420)
+        var forecaster = Forecaster(series, minutes: [1, 5, 10])
+        let said = forecaster.run(series, over: lead, asked: 5 * 1440..<series.values.count)
+        func covered(_ minutes: Range<Int>) -> Double {
+            let slots = (5..<11).flatMap { day in minutes.map { day * 1440 + $0 } }
+            let hits = slots.count { slot in
+                series.values[slot + 1...slot + 7].compactMap { $0 }.max()! <= said[slot]!.maximum[1]
+            }
+            return Double(hits) / Double(slots.count)
+        }
+        #expect(covered(0..<470) > 0.87)
+        #expect(covered(0..<60) > 0.82)
+    }
+
+    @Test(
+        "a sample that can only be a mistake is none",
+        arguments: [1e308, 1e13, Double.leastNonzeroMagnitude, 1e-300, -0.1, .infinity])
+    func absurd(value: Double) throws {
+        let series = ForecastTraffic().series(days: 1)
+        for place in [0, 700] {
+            var (clean, other) = (Forecaster(series), Forecaster(series))
+            for slot in series.values.indices {
+                clean.observe(slot == place ? nil : series.values[slot], at: series.time(of: slot))
+                other.observe(slot == place ? value : series.values[slot], at: series.time(of: slot))
+            }
+            #expect(clean == other)
+        }
+    }
+
+    @Test("one sample a million times too high is forgotten within the hour, and no unit for ever")
+    func glitch() throws {
+        let series = ForecastTraffic().series(days: 3)
+        let lead = Duration.seconds(300)
+        for place in [0, 2000] {
+            var glitch = series
+            glitch.values[place]! *= 1e6
+            var (clean, other) = (Forecaster(series), Forecaster(series))
+            let after = place + 90..<place + 2000
+            let (expected, got) = (clean.run(series, over: lead), other.run(glitch, over: lead))
+            #expect(
+                absoluteError(got, series, lead: lead, slots: after)
+                    < 1.3 * absoluteError(expected, series, lead: lead, slots: after))
+            let highest = after.compactMap { got[$0]?.maximum[1] }.max()!
+            #expect(highest < 3 * after.compactMap { expected[$0]?.maximum[1] }.max()!, "\(place)")
+        }
+    }
+
+    @Test("without samples it falls silent")
+    func silence() throws {
+        let series = ForecastTraffic().series(days: 1)
+        var forecaster = Forecaster(series)
+        _ = forecaster.run(series, over: .seconds(300), asked: 0..<0)
+        func said(_ lead: Duration, after minutes: Int) -> DemandForecast? {
+            var forecaster = forecaster
+            for minute in 0..<minutes { forecaster.observe(nil, at: series.time(of: 1440 + minute)) }
+            return forecaster.forecast(over: lead)
+        }
+        #expect(said(.seconds(300), after: 15) != nil && said(.seconds(300), after: 16) == nil)
+        #expect(said(.seconds(3600), after: 60) != nil && said(.seconds(3600), after: 61) == nil)
+    }
+
+    @Test("ticks that come every other slot are learned from like others")
+    func everyOther() throws {
+        let series = ForecastTraffic(step: .seconds(15)).series(days: 1.5, seed: 12)
+        func error(from first: Int) -> Double {
+            var forecaster = Forecaster(horizons: [60, 300].map { .seconds($0) })
+            var sum = 0.0
+            for slot in stride(from: first, to: series.values.count - 20, by: 2) {
+                forecaster.observe(series.values[slot], at: series.time(of: slot))
+                guard slot > 4000, let said = forecaster.forecast(over: .seconds(300)) else { continue }
+                sum += abs(said.sample[0] - series.values[slot + 20]!)
+            }
+            return sum
+        }
+        #expect(abs(error(from: 1) / error(from: 0) - 1) < 0.05)
+    }
+
     @Test("beyond the longest horizon the answer says how far it reaches")
     func beyond() throws {
         let series = ForecastTraffic().series(days: 0.2)
@@ -227,20 +308,41 @@ import Testing
         }
     }
 
+    /// Every place in the state that is a number, with values that nobody would write there.
     @Test(
-        "sizes that do not fit together are refused",
+        "numbers that do not fit are refused or harmless, wherever they are",
         arguments: [
-            #""knots":96"#, #""width":14"#, #""horizon":5"#, #""slot":143"#, #""levels":[0.5,0.9,0.99]"#,
+            "0", "-1", "9223372036854775807", "-9223372036854775808", "1e300", "1e-320", "[]", "\"AAAA\"", "null",
         ])
-    func misfit(part: String) throws {
+    func hostile(value: String) throws {
         let series = ForecastTraffic().series(days: 0.1)
         var forecaster = Forecaster(series)
         _ = forecaster.run(series, over: .seconds(300))
         let text = String(decoding: try JSONEncoder().encode(forecaster), as: UTF8.self)
-        let wrong = part == #""levels":[0.5,0.9,0.99]"# ? #""levels":[]"# : part.replacing(/\d+$/, with: "-7")
-        try #require(text.contains(part))
+        let numbers = text.matches(of: /:(-?[\d.]+(?:e-?\d+)?)(?=[,}])/)
+        #expect(numbers.count > 150)
+        for match in numbers {
+            var damaged = text
+            damaged.replaceSubrange(match.output.1.startIndex..<match.output.1.endIndex, with: value)
+            guard var read = try? JSONDecoder().decode(Forecaster.self, from: Data(damaged.utf8)) else { continue }
+            for slot in 0..<20 {
+                read.observe(50, at: series.time(of: series.values.count + slot))
+                let said = read.forecast(over: .seconds(420))
+                #expect(
+                    said?.maximum.allSatisfy { $0.isFinite && $0 >= 0 } != false,
+                    "\(text[..<match.range.lowerBound].suffix(60))")
+            }
+        }
+    }
+
+    @Test(
+        "levels that do not ascend between 0 and 1 are refused", arguments: ["[]", "[0.9,0.5]", "[0,0.5]", "[0.5,1]"])
+    func levels(list: String) throws {
+        let text = String(decoding: try JSONEncoder().encode(Forecaster()), as: UTF8.self)
+        let wrong = text.replacing("\"levels\":[0.5,0.9,0.99]", with: "\"levels\":" + list)
+        try #require(wrong != text)
         #expect(throws: DecodingError.self) {
-            try JSONDecoder().decode(Forecaster.self, from: Data(text.replacing(part, with: wrong).utf8))
+            try JSONDecoder().decode(Forecaster.self, from: Data(wrong.utf8))
         }
     }
 }
