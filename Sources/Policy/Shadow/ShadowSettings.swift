@@ -10,8 +10,8 @@ package struct WaitObjective: Hashable, Sendable, Codable {
     }
 }
 
-/// How candidates are judged. None of it is about one kind of traffic: results change by less than 1 % when any of
-/// these numbers is halved or doubled.
+/// What is promised, and how candidates are judged. The latter is not about one kind of traffic: costs change by 1 % at
+/// most when the price of actions, the half-life or the time to learn is halved or doubled.
 package struct ShadowSettings: Hashable, Sendable, Codable {
     package var objective = WaitObjective()
     /// From one step to the next.
