@@ -1,14 +1,14 @@
-import Fleet
-import Forecast
+package import Fleet
+package import Forecast
 
 /// Dates and moments as the file writes them: `2026-12-25`, `2026-12-25T18:00`, `2026-12-25T18:00:00+01:00`.
-enum MomentText {
+package enum MomentText {
     static func date(_ text: some StringProtocol) -> CivilDate? {
         numbers(text, [4, 2, 2], separator: "-").flatMap { CivilDate(year: $0[0], month: $0[1], day: $0[2]) }
     }
 
     /// A date is its first moment. A time without `Z` or an offset is one of `clock`; see there for gaps and overlaps.
-    static func moment(_ text: String, in clock: CivilClock) -> Timestamp? {
+    package static func moment(_ text: String, in clock: CivilClock) -> Timestamp? {
         guard let date = date(text.prefix(10)) else { return nil }
         var time = text.dropFirst(10)
         if time.isEmpty { return clock.moment(date) }

@@ -15,9 +15,9 @@ enum Surroundings {
     }
 
     /// The bytes of a file, or of standard input for `-`.
-    static func read(_ path: String) throws(StartError) -> [UInt8] {
-        // More than an engine, a driver or a trace has, and little enough to be parsed at once.
-        let limit = 16 << 20
+    ///
+    /// - Parameter limit: the most bytes; the default is more than an engine or a driver says.
+    static func read(_ path: String, limit: Int = 16 << 20) throws(StartError) -> [UInt8] {
         let bytes: Data
         do {
             let file = path == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(filePath: path))
@@ -25,7 +25,7 @@ enum Surroundings {
         } catch {
             throw StartError(reason(error))
         }
-        guard bytes.count <= limit else { throw StartError("more than \(limit >> 20) MiB") }
+        guard bytes.count <= limit else { throw StartError("expected at most \(limit >> 20) MiB, found more") }
         return [UInt8](bytes)
     }
 

@@ -208,6 +208,9 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path, text, finding):
 def test_files_that_cannot_be_read_or_written(trace, tmp_path):
     missing = scale_agent("forecast", tmp_path / "none.csv")
     assert missing.returncode == 1 and "none.csv: No such file or directory" in missing.stderr
+    large = tmp_path / "large.gz"
+    large.write_bytes(gzip.compress(b"0" * (129 << 20), 1))
+    assert "expected at most 128 MiB unpacked, found 129 MiB" in scale_agent("forecast", large, timeout=60).stderr
     broken = tmp_path / "broken.gz"
     broken.write_bytes(gzip.compress(b"t_s,n\n0,1\n60,2\n")[:-5])
     assert "broken.gz: this is no whole gzip file" in scale_agent("forecast", broken).stderr
@@ -271,6 +274,10 @@ def test_outputs_are_checked_before_the_work(trace, tmp_path):
     (["a.csv", "--levels", "90"], "--levels must be above 0 and below 1"),
     (["a.csv", "--test-days", "0"], "--test-days must be"),
     (["a.csv", "--zone", "Mars/Olympus"], "--zone: there is no time zone"),
+    (["a.csv", "--step", "5m"], "go with --prometheus"), (["a.csv", "--config", "b.yaml"], "--config goes with"),
+    (["--prometheus", "127.0.0.1:9", "--query", "up"], "--prometheus must be a URL such as"),
+    (["--prometheus", "http://127.0.0.1:9/?a=b", "--query", "up"], "without ? and #"),
+    (["--prometheus", "http://127.0.0.1:9", "--query", "up", "--step", "2h"], "--step must be"),
     (["--prometheus", "http://127.0.0.1:9", "--query", "up", "--start", "soon"], "--start: expected a time such as"),
     (["--prometheus", "http://127.0.0.1:9", "--query", "up", "--start", "20", "--end", "10"], "--start must be before"),
 ])
@@ -319,18 +326,31 @@ def test_a_long_range_is_asked_for_in_pieces(fake, trace, tmp_path):
 @pytest.mark.parametrize("answer, finding", [
     (lambda query: (400, {"status": "error", "errorType": "bad_data", "error": "parse error: unexpected <op:+>"}),
      "parse error: unexpected <op:+>"),
-    (lambda query: (503, b"no backend"), "expected status 200, found 503"),
-    (lambda query: (200, b"<html>"), "this is no answer of a Prometheus server"),
+    (lambda query: (503, b"no\x1bbackend"), ': expected status 200, found 503: "no\\u001bbackend"\n'),
+    (lambda query: (401, b"no"), 'found 401: "no"; does it need --token-file?'),
+    (lambda query: (200, b"<html>"), 'this is no answer of a Prometheus server: "<html>"'),
     (lambda query: (200, answer(query)), "expected one series, found none"),
     (lambda query: (200, answer(query, {"__name__": "up", "job": "a"}, {"__name__": "up", "job": "b"})),
      'expected one series, found 2; add them up with sum(...) or select one:\n  up{job="a"}\n  up{job="b"}'),
     (lambda query: (200, answer(query, {"start": query["start"]})), "expected one series, found 2"),
-], ids=["refused", "status", "no JSON", "none", "two", "two in turn"])
+], ids=["refused", "status", "unauthorised", "no JSON", "none", "two", "two in turn"])
 def test_answers_that_are_no_series(fake, answer, finding):
     result = scale_agent(
         "forecast", "--prometheus", fake(answer).url, "--query", "up", "--start", 0, "--end", 200_000)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("up: ") and finding in result.stderr
+
+
+def test_warnings_dates_and_spans(fake):
+    server = fake(lambda query: (200, {**answer(query, {"pool": "chat"}), "warnings": ["a shard is missing"]}))
+    result = scale_agent(
+        "forecast", "--prometheus", server.url, "--query", "up", "--start", "1970-01-01", "--end", "1970-01-05T12:00",
+        "--step", "5m", "--horizons", "10,20m", "--models", "last-value", "--json", timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == f"warning: {server.url}: a shard is missing\n"
+    document = json.loads(result.stdout)
+    assert document["protocol"]["horizons_seconds"] == [600, 1200]
+    assert document["series"]["samples"] == 4.5 * 288 + 1 and document["series"]["step_seconds"] == 300
 
 
 def test_a_server_that_is_not_there():
@@ -403,6 +423,9 @@ def test_an_agents_own_history(start_agent, start_sim, trace):
     lines = [f"{slot * STEP},{'' if slot % 100 == 50 else value}" for slot, value in enumerate(values)]
     file = scores(trace(lines, header="t_s,requests"), "--models", "last-value")
     assert model(document, "last-value")["horizons"] == model(file, "last-value")["horizons"]
+    # The configuration says another interval than the ticks have.
+    start_agent.write(CONFIG.format(engine=sim.url, interval="15s"))
+    assert scores(*ask)["series"] == document["series"]
     other = scale_agent("forecast", *ask, "--pool", "other")
     assert other.returncode == 64 and "--pool must name one of the configuration's pools: chat." in other.stderr
 

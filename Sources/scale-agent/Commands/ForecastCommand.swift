@@ -11,8 +11,12 @@ struct ForecastCommand: AsyncParsableCommand {
         abstract: "Scores forecasters on recorded demand, by rolling origins.",
         discussion: """
             Every forecaster learns from the first half and is then asked, every five minutes less one step, for the \
-            sample at each horizon and for the largest one-minute mean up to it. Exit status 1 when the series cannot be read or is \
-            too short.
+            sample at each horizon and for the largest one-minute mean up to it. Exit status 1 when the series cannot \
+            be read or is too short, or when there is nothing to score.
+
+            The forecasters are \(Candidate.allCases.map(\.name).joined(separator: ", ")).
+
+            Example: scale-agent forecast trace.csv.gz --models bank,hw-additive --html report.html
             """)
 
     @Argument(
@@ -33,8 +37,10 @@ struct ForecastCommand: AsyncParsableCommand {
             """)
     var testDays: Double?
 
-    @Option(help: ArgumentHelp("Minutes ahead, separated by commas.", valueName: "minutes"))
-    var horizons = NumberList([3, 5, 10, 15])
+    @Option(
+        help: ArgumentHelp(
+            "How far ahead, separated by commas: minutes, or spans such as 90s,5m.", valueName: "minutes"))
+    var horizons = MinuteList(minutes: [3, 5, 10, 15])
 
     @Option(
         help: ArgumentHelp(
@@ -57,12 +63,13 @@ struct ForecastCommand: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
+        _ = try zone.map { try Self.calendar(of: $0) }
         try series.check(trace: trace, takesPool: false)
         try outputs.validate(input: trace)
         guard testDays.map({ $0 > 0 && $0 <= 3650 }) ?? true else {
             throw ValidationError("--test-days must be above 0 and at most 3650.")
         }
-        guard horizons.numbers.allSatisfy({ $0 > 0 && $0 <= 1440 }) else {
+        guard horizons.spans.allSatisfy({ $0 > .zero && $0 <= .seconds(86_400) }) else {
             throw ValidationError("--horizons must be above 0 and at most 1440 minutes each.")
         }
         guard levels.numbers.allSatisfy({ $0 > 0 && $0 < 1 }) else {
@@ -146,7 +153,7 @@ struct ForecastCommand: AsyncParsableCommand {
 
     private var settings: RollingOrigin.Settings {
         var settings = RollingOrigin.Settings()
-        settings.horizons = horizons.numbers.map { .milliseconds(Int64(($0 * 60_000).rounded())) }
+        settings.horizons = horizons.spans
         settings.levels = Set(levels.numbers + [0.5]).sorted()
         settings.testDays = testDays
         return settings

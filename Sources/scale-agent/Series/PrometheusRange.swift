@@ -25,17 +25,22 @@ struct PrometheusRange {
     func fetch(over transport: HTTPTransport, progress: (Double) -> Void) async throws -> SampleSeries {
         let points = Int((end - start).wholeMilliseconds / step.wholeMilliseconds) + 1
         var values = [Double?](repeating: nil, count: points)
+        progress(0)
         var found: Set<[String: String]> = []
+        var warned: Set<String> = []
         for first in stride(from: 0, to: points, by: Self.pointsPerQuery) {
             let last = min(first + Self.pointsPerQuery, points) - 1
-            for series in try await ask(transport, from: start + step * first, to: start + step * last) {
+            for series in try await ask(
+                transport, from: start + step * first, to: start + step * last, &warned)
+            {
                 found.insert(series.metric)
                 for point in series.values {
                     let slot = ((Timestamp(secondsSince1970: point.at) - start).seconds / step.seconds).rounded()
                     // NaN and infinities are how a query says that it does not know.
                     guard slot >= 0, slot < Double(points), let value = point.value, value.isFinite else { continue }
-                    guard value >= 0 else {
-                        throw StartError("expected values from 0 on, found \(value) at \(start + step * Int(slot))")
+                    guard SampleSeries.takes(value) else {
+                        throw StartError(
+                            "expected \(SampleSeries.takenValues), found \(value) at \(start + step * Int(slot))")
                     }
                     values[Int(slot)] = value
                 }
@@ -60,7 +65,10 @@ struct PrometheusRange {
             + labels.prefix(10).joined(separator: "\n  ") + more
     }
 
-    private func ask(_ transport: HTTPTransport, from: Timestamp, to: Timestamp) async throws -> [Answer.Series] {
+    /// - Parameter warned: the warnings that have been printed.
+    private func ask(
+        _ transport: HTTPTransport, from: Timestamp, to: Timestamp, _ warned: inout Set<String>
+    ) async throws -> [Answer.Series] {
         let parameters = [
             ("query", query), ("start", "\(from.secondsSince1970)"), ("end", "\(to.secondsSince1970)"),
             ("step", "\(step.seconds)"),
@@ -73,9 +81,18 @@ struct PrometheusRange {
                 headers: token.map { [HTTPField("Authorization", "Bearer \($0)")] } ?? [], deadline: Self.deadline,
                 maximumResponseBytes: 64 << 20))
         let answer = try? JSONDecoder().decode(Answer.self, from: Data(response.body))
-        if let error = answer?.error { throw StartError(error) }
-        guard response.status == 200 else { throw StartError("expected status 200, found \(response.status)") }
-        guard let data = answer?.data else { throw StartError("this is no answer of a Prometheus server") }
+        if let error = answer?.error { throw StartError(String(error.prefix(1000))) }
+        let found = QuotedText.brief(String(decoding: response.body.prefix(400), as: UTF8.self))
+        guard response.status == 200 else {
+            let hint = [401, 403].contains(response.status) ? "; does it need --token-file?" : ""
+            throw StartError("\(base): expected status 200, found \(response.status): \(found)\(hint)")
+        }
+        guard let data = answer?.data else {
+            throw StartError("\(base): this is no answer of a Prometheus server: \(found)")
+        }
+        for warning in answer?.warnings ?? [] where warned.insert(warning).inserted && warned.count <= 10 {
+            Surroundings.printError("warning: \(base): \(String(warning.prefix(1000)))")
+        }
         return data.result
     }
 
@@ -87,6 +104,7 @@ struct PrometheusRange {
 
     private struct Answer: Decodable {
         var error: String?
+        var warnings: [String]?
         var data: Matrix?
 
         struct Matrix: Decodable { var result: [Series] }

@@ -27,14 +27,17 @@ struct SeriesOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "From when, in RFC 3339 or seconds since 1970; default is 14 days before the end.", valueName: "time"))
+            "From when: a date, RFC 3339 or seconds since 1970; default is 14 days before the end.", valueName: "time"))
     var start: String?
 
     @Option(help: ArgumentHelp("Until when; default is now.", valueName: "time"))
     var end: String?
 
-    @Option(help: "Seconds from sample to sample that Prometheus is asked for.")
-    var step = 15.0
+    @Option(
+        help: ArgumentHelp(
+            "From sample to sample that Prometheus is asked for, such as 15 (seconds) or 5m; default is 15.",
+            valueName: "span"))
+    var step: SecondsArgument?
 
     @Option(help: ArgumentHelp("Holds the bearer token for Prometheus.", valueName: "file"))
     var tokenFile: String?
@@ -52,10 +55,35 @@ struct SeriesOptions: ParsableArguments {
         guard (column == nil || trace != nil) && (pool == nil || history || takesPool) else {
             throw ValidationError("--column goes with a trace, --pool with --history.")
         }
-        guard prometheus != nil || (start ?? end ?? tokenFile) == nil else {
-            throw ValidationError("--start, --end and --token-file go with --prometheus.")
+        guard config.path == nil || history || takesPool else {
+            throw ValidationError("--config goes with --history.")
         }
-        guard (0.001...3600).contains(step) else { throw ValidationError("--step must be 0.001 to 3600 seconds.") }
+        guard prometheus != nil || (start ?? end ?? tokenFile) == nil && step == nil else {
+            throw ValidationError("--start, --end, --step and --token-file go with --prometheus.")
+        }
+        if let prometheus {
+            let isServer = ["http://", "https://"].contains { prometheus.hasPrefix($0) && prometheus != $0 }
+            guard isServer, !prometheus.contains("?"), !prometheus.contains("#") else {
+                throw ValidationError(
+                    "--prometheus must be a URL such as http://127.0.0.1:9090, without ? and #; found \(prometheus).")
+            }
+            _ = try span()
+        }
+    }
+
+    /// What Prometheus is asked for.
+    private func span() throws -> (start: Timestamp, end: Timestamp, step: Duration) {
+        let step = step?.duration ?? .seconds(15)
+        guard step >= .milliseconds(1), step <= .seconds(3600) else {
+            throw ValidationError("--step must be 0.001 to 3600 seconds.")
+        }
+        let end = try self.end.map { try Self.moment($0, "--end") } ?? Surroundings.now()
+        let start = try self.start.map { try Self.moment($0, "--start") } ?? end - .seconds(14 * 86_400)
+        guard start < end, (end - start).seconds / step.seconds < Double(SampleSeries.slotsAtMost) else {
+            throw ValidationError(
+                "--start must be before --end, by at most \(SampleSeries.slotsAtMost) times --step.")
+        }
+        return (start, end, step)
     }
 
     /// The source, and the pool whose history it is.
@@ -65,13 +93,7 @@ struct SeriesOptions: ParsableArguments {
             let (state, only) = try configuredPool()
             return (.history(state + "/history.sqlite", only.id, interval: only.settings.interval), only)
         }
-        let end = try self.end.map { try Self.moment($0, "--end") } ?? Surroundings.now()
-        let start = try self.start.map { try Self.moment($0, "--start") } ?? end - .seconds(14 * 86_400)
-        let step = Duration.milliseconds(Int64((step * 1000).rounded()))
-        guard start < end, (end - start).seconds / step.seconds < Double(SampleSeries.slotsAtMost) else {
-            throw ValidationError(
-                "--start must be before --end, by at most \(SampleSeries.slotsAtMost) times --step.")
-        }
+        let (start, end, step) = try span()
         var range = PrometheusRange(server: prometheus, query: query, start: start, end: end, step: step)
         if let tokenFile {
             do {
@@ -98,10 +120,7 @@ struct SeriesOptions: ParsableArguments {
 
     private static func moment(_ text: String, _ option: String) throws -> Timestamp {
         if let seconds = Double(text), seconds.magnitude < 1e11 { return Timestamp(secondsSince1970: seconds) }
-        for fractional in [false, true] {
-            let style = Date.ISO8601FormatStyle(includingFractionalSeconds: fractional)
-            if let date = try? style.parse(text) { return Timestamp(secondsSince1970: date.timeIntervalSince1970) }
-        }
+        if let moment = MomentText.moment(text, in: .utc) { return moment }
         throw ValidationError(
             "\(option): expected a time such as 2026-03-01T00:00:00Z, or seconds since 1970, found \(text).")
     }
