@@ -275,7 +275,7 @@ def test_the_settings_of_a_pool_decide(trace, start_agent):
 
 @pytest.mark.parametrize("text, finding", [
     ("", "line 1: expected two rows or more, found 0"),
-    ("t_s,n\n0,1\n60,many\n", "line 3: expected a number from 0 on, or nothing for a missing sample, found \"many\""),
+    ("t_s,n\n0,1\n60,many\n", "line 3: expected a number from 0 to 9007199254740992, or nothing for a missing sample, found \"many\""),
     ("t_s,n\n0,0\n60,0\n", "expected demand above 0 somewhere, found none in 2 samples"),
     ("t_s,n\n0,5\n5,5\n", "expected two bins of 15.0 s or more, found 2 samples"),
 ])
