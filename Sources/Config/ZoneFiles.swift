@@ -56,7 +56,8 @@ struct ZoneFiles {
         let given = text.lowercased()
         let near = names.map { (distance: distance(given, $0.lowercased()), name: $0) }
             .filter { $0.distance <= Swift.max(1, given.count / 4) }.sorted { $0 < $1 }
-        let nearest = near.prefix(3).map(\.name)
+        // One that is another only by its capitals is meant.
+        let nearest = near.first { $0.name.lowercased() == given }.map { [$0.name] } ?? near.prefix(3).map(\.name)
         return Misfit(
             what: "there is no time zone \(quotedBriefly(text))",
             remedy: nearest.isEmpty ? nil : "did you mean \(nearest.joined(separator: " or "))?")

@@ -278,6 +278,7 @@ def test_outputs_are_checked_before_the_work(trace, tmp_path):
     (["--prometheus", "127.0.0.1:9", "--query", "up"], "--prometheus must be a URL such as"),
     (["--prometheus", "http://127.0.0.1:9/?a=b", "--query", "up"], "without ? and #"),
     (["--prometheus", "http://127.0.0.1:9", "--query", "up", "--step", "2h"], "--step must be"),
+    (["a.csv", "--zone", "europe/berlin"], "did you mean Europe/Berlin?"),
     (["--prometheus", "http://127.0.0.1:9", "--query", "up", "--start", "soon"], "--start: expected a time such as"),
     (["--prometheus", "http://127.0.0.1:9", "--query", "up", "--start", "20", "--end", "10"], "--start must be before"),
 ])

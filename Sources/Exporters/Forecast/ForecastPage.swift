@@ -27,7 +27,7 @@ extension ForecastReport {
     private static let css = """
 
         .came{--key:var(--ink)}.middle{--key:var(--current)}.out{--key:var(--warn)}
-        h1,h2,h3{overflow-wrap:anywhere}h3{font-size:13px;margin:14px 0 4px}
+        h1,h2,h3{overflow-wrap:anywhere}h3{font-size:13px;margin:14px 0 4px;text-transform:none;letter-spacing:0}
         .best{font-weight:650;color:var(--good)}
         """
 

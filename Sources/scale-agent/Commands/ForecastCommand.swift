@@ -25,7 +25,7 @@ struct ForecastCommand: AsyncParsableCommand {
             valueName: "trace"))
     var trace: String?
 
-    @OptionGroup var series: SeriesOptions
+    @OptionGroup(title: "Source of the series") var series: SeriesOptions
 
     @Option(help: ArgumentHelp("The forecasters, by name and separated by commas; default is all.", valueName: "names"))
     var models: NameList?
