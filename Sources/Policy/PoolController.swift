@@ -86,12 +86,12 @@ package struct PoolController: Sendable {
         _ demand: Demand, paidFor: Duration? = nil, _ events: inout [PoolEvent], now: Timestamp
     ) -> PoolForecast? {
         let lead = memory.boots.p90(expected: settings.boot.expected) + settings.interval
-        let before = forecaster?.skill(over: lead)?.isActive
         forecaster?.observe(demand.sample, at: now)
         guard let ahead = forecaster?.forecast(over: lead), let skill = forecaster?.skill(over: lead) else {
             return nil
         }
-        if skill.isActive != before { events.append(.forecastTrusted(skill.isActive)) }
+        if skill.isActive != memory.forecastTrusted ?? false { events.append(.forecastTrusted(skill.isActive)) }
+        memory.forecastTrusted = skill.isActive
         var forecast = PoolForecast(demand: ahead, skill: skill)
         // Stopping saves nothing until the time is over for which it is paid, and a start before it serves.
         let breakEven = max(lead, lead - settings.interval + (paidFor ?? .zero))

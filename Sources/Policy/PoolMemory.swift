@@ -41,6 +41,8 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     package var learnedCapacity: Double?
     /// Kept while there is a budget for a day.
     package var spending: Spending?
+    /// Whether forecasts were good enough to be acted on, by the latest one.
+    package var forecastTrusted: Bool?
     package var boots = BootClock()
     package var actionsPlanned = 0
 

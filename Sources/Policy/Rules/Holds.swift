@@ -52,8 +52,8 @@ struct Band: Rule {
 /// While ordered replicas are on their way, as many more stay as may not arrive by the time at which one ordered now would.
 ///
 /// Worked example: of 3 boots two are in time (0.99 each) and one takes longer than any before (0.4): 0.62 of them are
-/// expected to be late, so one replica more than the target stays. Until the pool's boots are known the count stays as it
-/// is.
+/// expected to be late, so one replica more than the target stays. Until the pool's boots are known,
+/// and while orders are not delivered, which nobody can take back, the count stays as it is.
 struct BootsInFlight: Rule {
     let name = RuleName.bootsInFlight
     let kind = RuleKind.hold
@@ -61,7 +61,9 @@ struct BootsInFlight: Rule {
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let boots = tick.supply.booting.count + tick.supply.undelivered
         guard boots > 0 else { return nil }
-        guard tick.memory.boots.isKnown else { return Proposal(tick.current, .bootsInFlight(boots)) }
+        guard tick.memory.boots.isKnown, tick.supply.undelivered == 0 else {
+            return Proposal(tick.current, .bootsInFlight(boots))
+        }
         let expected = tick.supply.booting.map(chance(in: tick)).reduce(0, +)
         let late = wholeReplicas((Double(boots) - expected).rounded(.up))
         return Proposal(target + late, .bootsCredited(boots: boots, inTime: expected))
