@@ -118,10 +118,10 @@ struct ProductPolicyTests {
     }
 
     @Test func `single requests on engines get the replicas that they need`() throws {
-        // Each keeps a slot busy for about 10.5 s; two a second fill 21 of the 4 that a replica has.
+        // Each keeps a slot busy for about 10.5 s; two a second fill 21 slots, of which a replica has 4.
         let requests = (0..<2400).map { RequestSimulatorTests.request(Double($0) * 0.5, 500, 101) }
         let observed = ObservedPolicy(.tested(slots: 4))
-        let report = RequestSimulatorTests.simulator(requests, boot: 30).run(observed)
+        let report = RequestSimulatorTests.simulator(requests, boot: 30, start: 4).run(observed)
         let rows = observed.rows
         #expect(report.unanswered == 0 && rows.allSatisfy { $0.view.ready + $0.view.booting <= $0.view.desired })
         let settled = rows[20..<75].map(\.view.ready)
