@@ -85,7 +85,8 @@ struct ActionPlan {
         }
         let cancelled = Array(boots.prefix(surplus))
         if !cancelled.isEmpty { action = .remove(cancelled) }
-        let victims = tick.supply.serving.filter(mayLeave).sorted { victimOrder($0) < victimOrder($1) }
+        let places = tick.supply.serving.filter(mayLeave).map(victimOrder).sorted { $0 < $1 }
+        let victims = places.map(\.id)
         // Orders that are not delivered cannot be taken back, and are not made up for with replicas that work.
         cordon = Array(victims.prefix(max(0, surplus - cancelled.count - tick.supply.undelivered)))
     }
@@ -94,7 +95,7 @@ struct ActionPlan {
     private var size: Int { tick.current - tick.supply.undelivered + tick.supply.uncounted }
 
     /// Spot before on-demand, dear before cheap, idle before busy, new before old; then by name.
-    private func victimOrder(_ id: ReplicaID) -> (Int, Double, Double, Int64, ReplicaID) {
+    private func victimOrder(_ id: ReplicaID) -> (Int, Double, Double, Int64, id: ReplicaID) {
         let replica = tick.fleet.replicas.first { $0.id == id }
         return (
             replica?.market == .spot ? 0 : 1, -(replica?.usdPerHour ?? 0), requests(id) ?? 0,
