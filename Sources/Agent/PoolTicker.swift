@@ -74,12 +74,16 @@ package struct PoolTicker: Sendable {
             var last = state
             if last == nil { last = try await parts.history.lastState(of: parts.pool) }
             if let last { (memory, observer) = (last.memory, last.observer) }
+        } catch {
+            logger.error("the last state cannot be read; starting without memory", metadata: ["error": "\(error)"])
+        }
+        do {
             openIntents = try await parts.history.openIntents(of: parts.pool)
             // The memory is from before the call; what became of it since is in history only.
             let newest = try await parts.history.actions(of: parts.pool, limit: 1).first
             if let newest, newest.id == memory.pending?.planned.id { known = newest.known }
         } catch {
-            logger.error("history cannot be read; starting without memory", metadata: ["error": "\(error)"])
+            logger.error("open actions cannot be read", metadata: ["error": "\(error)"])
         }
         var forecaster = given
         if forecaster == nil {

@@ -3,7 +3,7 @@ package struct ForecastSettings: Hashable, Sendable {
     package var calendar = ForecastCalendar()
     /// The probabilities whose quantiles are forecast, ascending.
     package var levels = [0.5, 0.9, 0.99]
-    /// The one of `levels` that gauges and the status page show.
+    /// The one of `levels` that decisions, gauges and the status page go by.
     package var quantile = 0.9
 
     package init() {}

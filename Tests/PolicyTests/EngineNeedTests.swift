@@ -51,6 +51,28 @@ import Testing
         #expect(TokenRateNeed().propose(tick, target: 0)?.target == replicas)
     }
 
+    @Test("a replica that has just come up, and one with left-over gauges, add nothing")
+    func newcomers() {
+        var tick = tick([2500, 2500, 2500, 2500, 2500], \.generationTokensPerSecond) {
+            $0.signals.tokensPerSecond = 2500
+        }
+        tick.observation.engines[4].generationTokensPerSecond = nil
+        #expect(TokenRateNeed().propose(tick, target: 0)?.target == 5)
+        for index in 1..<5 { tick.observation.engines[index].condition = .leftoverGauges }
+        #expect(TokenRateNeed().propose(tick, target: 0)?.target == 2)
+    }
+
+    @Test("endpoints that are read as a whole tell all there is, whatever the size of the fleet")
+    func wholes() {
+        var tick = tick(Array(repeating: 1, count: 10), \.generationTokensPerSecond) {
+            $0.signals.tokensPerSecond = 2500
+        }
+        tick.observation.engines[0].generationTokensPerSecond = 25_000
+        tick.observation = PoolObservation(
+            at: tick.now, engines: [tick.observation.engines[0]], enginesAreReplicas: false)
+        #expect(TokenRateNeed().propose(tick, target: 0)?.target == 13)
+    }
+
     @Test(
         "constant use of the KV cache settles at its threshold",
         arguments: Array(stride(from: 0.3, through: 8, by: 0.7)))
@@ -61,6 +83,6 @@ import Testing
         let settled = pool.now
         pool.run(.seconds(7200))
         #expect(pool.actions(since: settled).isEmpty)
-        #expect(pool.size == max(1, Int((caches / 0.9).rounded(.up))))
+        #expect(caches <= 0.9 * 1.1 * Double(pool.size) && pool.size <= max(1, Int((caches / 0.9).rounded(.up))))
     }
 }

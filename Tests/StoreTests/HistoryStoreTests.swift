@@ -55,6 +55,19 @@ import Testing
         #expect(written[1].output.demand.requests == 21)
     }
 
+    @Test("an infinite load, of demand on no replica, is written and comes back")
+    func infinite() async throws {
+        let store = try HistoryStore(path: nil)
+        var record = records(1)[0]
+        record.output.decision.steps = [
+            DecisionStep(
+                rule: .observedDemand, from: 0, to: 5, reason: .demand(requests: 50, capacity: 10, load: .infinity))
+        ]
+        try await store.append(record)
+        let read = try await store.ticks(of: pool, from: start, to: start + .seconds(60))
+        #expect(read.map(\.output) == [record.output])
+    }
+
     @Test("while most engines are silent a forecast learns nothing")
     func silence() async throws {
         let store = try HistoryStore(path: nil)

@@ -8,11 +8,11 @@ struct KVCacheNeed: Rule {
     let kind = RuleKind.need
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        guard let above = tick.settings.signals.kvCacheAbove, above > 0,
-            let usage = tick.meanOfEngines(\.kvCacheUsage), usage > 0
-        else { return nil }
-        return Proposal(
-            tick.whole(usage / above * Double(tick.supply.serving.count)), .kvCache(usage: usage, above: above))
+        let serving = Double(tick.supply.serving.count)
+        // Of engines that are read as a whole each is as full as the others.
+        let full = tick.sumOfReplicas(\.kvCacheUsage) ?? tick.meanOfEndpoints(\.kvCacheUsage).map { $0 * serving }
+        guard let above = tick.settings.signals.kvCacheAbove, above > 0, let full, full > 0 else { return nil }
+        return Proposal(tick.enough(for: full, each: above), .kvCache(usage: full / serving, above: above))
     }
 }
 
@@ -22,32 +22,53 @@ struct TokenRateNeed: Rule {
     let kind = RuleKind.need
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        guard let perReplica = tick.settings.signals.tokensPerSecond, perReplica > 0,
-            let mean = tick.meanOfEngines(\.generationTokensPerSecond), mean > 0
-        else { return nil }
-        let (rate, up) = (mean * Double(tick.supply.serving.count), tick.settings.scaleUp)
-        let (present, reason) = (
-            tick.current - tick.spare, Reason.tokenRate(perSecond: rate, perReplica: perReplica)
-        )
-        let needed = tick.whole(rate / (perReplica * up.loadAbove))
-        let isTolerable = rate <= perReplica * up.loadAbove * (1 + tick.settings.tolerance) * Double(present)
-        return Proposal(isTolerable ? min(needed, present) : needed, reason)
+        // Engines that are read as a whole tell all that there is between them.
+        let rate = tick.sumOfReplicas(\.generationTokensPerSecond) ?? tick.sumOfEndpoints(\.generationTokensPerSecond)
+        guard let perReplica = tick.settings.signals.tokensPerSecond, perReplica > 0, let rate, rate > 0 else {
+            return nil
+        }
+        return Proposal(
+            tick.enough(for: rate, each: perReplica * tick.settings.scaleUp.loadAbove),
+            .tokenRate(perSecond: rate, perReplica: perReplica))
     }
 }
 
 extension TickContext {
-    /// Over the serving replicas whose engines answer and tell; silent ones are taken to be like them. A replica that
-    /// boots has no part in it.
-    fileprivate func meanOfEngines(_ value: KeyPath<EngineObservation, Double?>) -> Double? {
-        let told = observation.engines.compactMap { engine -> Double? in
-            let counts =
-                engine.condition == .answering
-                && (!observation.enginesAreReplicas || supply.serving.contains(engine.id))
-            return counts ? engine[keyPath: value] : nil
+    /// Over the serving replicas; silent ones are taken to be like those that tell. One that has just come up and cannot
+    /// tell a rate yet, or whose gauges are left over, has nothing to add. `nil` when none tells, or when engines are read
+    /// as a whole.
+    fileprivate func sumOfReplicas(_ value: KeyPath<EngineObservation, Double?>) -> Double? {
+        guard observation.enginesAreReplicas else { return nil }
+        var (sum, told, silent) = (0.0, 0.0, 0.0)
+        for engine in observation.engines where supply.serving.contains(engine.id) {
+            switch engine.condition {
+            case .answering:
+                guard let said = engine[keyPath: value] else { continue }
+                sum += said
+                told += 1
+            case .silent, .mute: silent += 1
+            case .starting, .leftoverGauges, .sleeping, .dead: continue
+            }
         }
-        return told.isEmpty ? nil : told.reduce(0, +) / Double(told.count)
+        return told == 0 ? nil : sum * (told + silent) / told
     }
 
-    /// A hair less, so that a quotient such as 12.000000000000002 does not order a thirteenth replica.
-    fileprivate func whole(_ count: Double) -> Int { wholeReplicas((count - 1e-9).rounded(.up)) }
+    fileprivate func sumOfEndpoints(_ value: KeyPath<EngineObservation, Double?>) -> Double? {
+        guard !observation.enginesAreReplicas else { return nil }
+        let told = observation.engines.filter { $0.condition == .answering }.compactMap { $0[keyPath: value] }
+        return told.isEmpty ? nil : told.reduce(0, +)
+    }
+
+    fileprivate func meanOfEndpoints(_ value: KeyPath<EngineObservation, Double?>) -> Double? {
+        let told = observation.engines.count { $0.condition == .answering && $0[keyPath: value] != nil }
+        return sumOfEndpoints(value).map { $0 / Double(told) }
+    }
+
+    /// As many replicas as take `amount` with `each`; those that are there while they are too few within the tolerance.
+    fileprivate func enough(for amount: Double, each: Double) -> Int {
+        // A hair less, so that a quotient such as 12.000000000000002 does not order a thirteenth replica.
+        let needed = wholeReplicas((amount / each - 1e-9).rounded(.up))
+        let present = current - spare
+        return amount <= each * (1 + settings.tolerance) * Double(present) ? min(needed, present) : needed
+    }
 }

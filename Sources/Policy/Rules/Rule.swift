@@ -96,7 +96,7 @@ package struct TickContext: Sendable {
     }
 }
 
-/// A count that is too large for an integer is the largest that makes sense here.
+/// A count that is too large for an integer is the largest that makes sense here; what is no number asks for nothing.
 func wholeReplicas(_ count: Double) -> Int {
-    count < 1_000_000 ? Int(count) : 1_000_000
+    count.isNaN ? 0 : Int(min(max(count, -1_000_000), 1_000_000))
 }
