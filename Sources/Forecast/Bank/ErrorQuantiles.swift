@@ -64,10 +64,10 @@ struct ErrorQuantiles: Hashable, Sendable, Codable {
     ///
     /// - Parameters:
     ///   - scale: what `scale` gave when the forecast was made.
-    ///   - said: by level, the quantiles of the error that were said then, where those were not the thresholds alone. A
+    ///   - said: by level, the quantiles of the error that were said then; `nil` where those were the thresholds alone. A
     ///     threshold that was overruled from above does not sink far below what was said.
     mutating func learn(
-        _ error: Double, scale: Double, levels: [Double], at secondOfDay: Double, said: ((Int) -> Double)? = nil
+        _ error: Double, scale: Double, levels: [Double], at secondOfDay: Double, said: (Int) -> Double?
     ) {
         let size = error.magnitude
         learned += 1
@@ -76,7 +76,7 @@ struct ErrorQuantiles: Hashable, Sendable, Codable {
             for index in thresholds.indices {
                 let level = levels[index]
                 let stepSize = max(stepSizes[index], min(Self.largestStep, Self.youngStep / learned))
-                let judged = said.map { $0(index) / scale } ?? thresholds[index]
+                let judged = said(index).map { $0 / scale } ?? thresholds[index]
                 if score > judged {
                     thresholds[index] += stepSize * level
                 } else if thresholds[index] > judged - Self.slack {

@@ -40,7 +40,9 @@ struct ForecastHead: Hashable, Sendable, Codable {
         for index in 0..<own { features[index] = past[row + index + 1] - base }
         for index in own..<features.count { features[index] = self.issued[places + index - own] }
         regression.learn(features, target: news.z - base)
-        sample.learn(news.z - issued.point, scale: issued.sampleScale, levels: news.levels, at: news.secondOfDay)
+        sample.learn(news.z - issued.point, scale: issued.sampleScale, levels: news.levels, at: news.secondOfDay) {
+            _ in nil
+        }
         guard let stabiliser = news.stabiliser else { return }
         rivals.note(absoluteError: abs(news.sample - stabiliser.value(issued.point)))
         // Idle time is foreseen by anyone. Were it counted, nights would use up what mornings need.
