@@ -34,6 +34,7 @@ package struct SkippedLine: Hashable, Sendable {
         case trailing = "more after the sample"
         case metadata = "not a TYPE, HELP or UNIT line"
         case blank = "blank line in OpenMetrics"
+        case bound = "of a histogram or summary with a le or quantile that is not a number"
     }
 
     /// From 1.
@@ -41,15 +42,19 @@ package struct SkippedLine: Hashable, Sendable {
     package var reason: Reason
 }
 
-/// The lines that were left out: how many, and the first few of them.
+/// The lines that were left out: how many, and the first few of them that were found.
 package struct SkippedLines: Hashable, Sendable {
-    static let kept = 8
+    /// How many are kept unless more are asked for.
+    package static let kept = 8
 
     package private(set) var count = 0
     package private(set) var first: [SkippedLine] = []
+    let limit: Int
+
+    init(limit: Int = kept) { self.limit = limit }
 
     mutating func add(_ number: Int, _ reason: SkippedLine.Reason) {
         count += 1
-        if first.count < Self.kept { first.append(SkippedLine(number: number, reason: reason)) }
+        if first.count < limit { first.append(SkippedLine(number: number, reason: reason)) }
     }
 }

@@ -6,6 +6,8 @@
 /// and as leniently across lines. Timestamps and exemplars are checked and dropped. Repeated series are the
 /// caller's matter, as only it knows which series it keeps; `Exposition` keeps the first.
 ///
+/// Most lines repeat the names of the line before, up to the end or nearly so; what is the same is not checked again.
+///
 /// Feed the same bytes to every call, and use nothing of what was read when a call throws: the body is then damaged.
 package struct ExpositionParser {
     package enum Element {
@@ -18,33 +20,45 @@ package struct ExpositionParser {
 
     /// The labels of the sample that was read last, in the order of the body, each name once.
     package private(set) var labels: [LabelToken] = []
-    package private(set) var skipped = SkippedLines()
+    /// The number of the line that was read last, from 1.
+    package private(set) var line = 0
+    package private(set) var skipped: SkippedLines
     private let isStrict: Bool
-    private var selection: NameSelection?
+    private let selection: NameSelection?
     private var position = 0
-    private var line = 0
     private var hasEnded = false
+    /// The name before, which most lines repeat in full or in part, and whether it is selected.
+    private var lastName = ExpositionToken(start: 0, end: 0)
+    private var lastIsSelected = false
 
-    /// - Parameter families: The families wanted, by their names in text 0.0.4; lines of others are passed over unread,
-    ///   and so is what is wrong with them. `nil` reads everything.
-    package init(format: ExpositionFormat, families: Set<String>? = nil) {
+    /// - Parameters:
+    ///   - selection: The families wanted; lines of others are passed over unread, and so is what is wrong with them.
+    ///     `nil` reads everything.
+    ///   - limit: How many skipped lines to keep; all are counted.
+    package init(
+        format: ExpositionFormat, selecting selection: NameSelection? = nil, listing limit: Int = SkippedLines.kept
+    ) {
         isStrict = format == .openMetrics
-        selection = families.map { NameSelection(families: $0) }
+        self.selection = selection
+        skipped = SkippedLines(limit: limit)
+        lastIsSelected = selection == nil
     }
 
     /// The next line that says something, or `nil` at the end.
     package mutating func next(in bytes: Span<UInt8>) throws(ExpositionError) -> Element? {
+        precondition(position <= bytes.count + 1, "other bytes than before")
         while position < bytes.count {
             let start = position
             var end = lineEnd(bytes, from: start)
-            position = end + 1
-            line += 1
+            position = end &+ 1
+            line &+= 1
             if hasEnded { throw .dataAfterEnd(line: line) }
-            if end > start, bytes[end - 1] == Byte.carriageReturn { end -= 1 }
+            if end > start, bytes[at: end - 1] == Byte.carriageReturn { end -= 1 }
             do throws(SkippedLine.Reason) {
                 if let element = try element(bytes, start, end) { return element }
             } catch {
-                for i in start..<end where bytes[i] == 0 { throw .nulByte(line: line) }
+                labels.removeAll(keepingCapacity: true)
+                for i in start..<end where bytes[at: i] == 0 { throw .nulByte(line: line) }
                 skipped.add(line, error)
             }
         }
@@ -61,7 +75,7 @@ package struct ExpositionParser {
             if isStrict { throw .blank }
             return nil
         }
-        return bytes[i] == Byte.hash ? try metadata(bytes, i + 1, end) : try sample(bytes, i, end)
+        return bytes[at: i] == Byte.hash ? try metadata(bytes, i + 1, end) : try sample(bytes, i, end)
     }
 }
 
@@ -71,20 +85,20 @@ extension ExpositionParser {
     private mutating func sample(
         _ bytes: Span<UInt8>, _ start: Int, _ end: Int
     ) throws(SkippedLine.Reason) -> Element? {
-        labels.removeAll(keepingCapacity: true)
         var i = start
-        var name = legacyName(bytes, &i, end, colons: true)
+        var name = legacyName(bytes, &i, end, colons: true, known: lastName)
         if name.start < name.end, !isSelected(bytes, name) { return nil }
         let nameEnd = i
         if !isStrict { skipBlanks(bytes, &i, end) }
-        if i < end, bytes[i] == Byte.open {
-            i += 1
+        if i < end, bytes[at: i] == Byte.open {
+            i &+= 1
             let outer = name
             name = try labelSet(bytes, &i, end, name: name)
             if !isStrict { skipBlanks(bytes, &i, end) }
-            if name != outer, !isSelected(bytes, name) { return nil }
-        } else if !isStrict, i == nameEnd {
-            throw name.start < name.end ? .value : .name
+            if name != outer, let selection, !selection.contains(name, in: bytes) { return nil }
+        } else {
+            guard isStrict || i > nameEnd else { throw name.start < name.end ? .value : .name }
+            labels.removeAll(keepingCapacity: true)
         }
         guard name.start < name.end else { throw .name }
         if isStrict { try oneBlank(bytes, &i, end, or: .value) }
@@ -100,13 +114,13 @@ extension ExpositionParser {
     private func lenientTail(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) throws(SkippedLine.Reason) {
         var i = start
         skipBlanks(bytes, &i, end)
-        guard i < end, bytes[i] != Byte.hash else { return }
-        if bytes[i] == Byte.minus { i += 1 }
+        guard i < end, bytes[at: i] != Byte.hash else { return }
+        if bytes[at: i] == Byte.minus { i += 1 }
         let digits = i
-        while i < end, isDigit(bytes[i]) { i += 1 }
-        guard i > digits, i == end || isBlank(bytes[i]) else { throw .timestamp }
+        while i < end, isDigit(bytes[at: i]) { i += 1 }
+        guard i > digits, i == end || isBlank(bytes[at: i]) else { throw .timestamp }
         skipBlanks(bytes, &i, end)
-        guard i == end || bytes[i] == Byte.hash else { throw .trailing }
+        guard i == end || bytes[at: i] == Byte.hash else { throw .trailing }
     }
 
     /// ` timestamp`, ` # {labels} value`, or both; the exemplar may have a timestamp of its own.
@@ -115,19 +129,19 @@ extension ExpositionParser {
     ) throws(SkippedLine.Reason) {
         var i = start
         try oneBlank(bytes, &i, end, or: .trailing)
-        if i < end, bytes[i] != Byte.hash {
+        if i < end, bytes[at: i] != Byte.hash {
             try finiteNumber(bytes, &i, end, or: .timestamp)
             if i == end { return }
             try oneBlank(bytes, &i, end, or: .trailing)
         }
         let mayHaveExemplar = ends(bytes, name, with: "_total") || ends(bytes, name, with: "_bucket")
-        guard mayHaveExemplar, i < end, bytes[i] == Byte.hash else { throw .exemplar }
+        guard mayHaveExemplar, i < end, bytes[at: i] == Byte.hash else { throw .exemplar }
         i += 1
         try oneBlank(bytes, &i, end, or: .exemplar)
-        guard i < end, bytes[i] == Byte.open else { throw .exemplar }
+        guard i < end, bytes[at: i] == Byte.open else { throw .exemplar }
         i += 1
         let own = labels.count
-        guard try labelSet(bytes, &i, end, name: name) == name else { throw .exemplar }
+        guard try labelSet(bytes, &i, end, name: name, from: own) == name else { throw .exemplar }
         labels.removeLast(labels.count - own)
         try oneBlank(bytes, &i, end, or: .exemplar)
         let valueStart = i
@@ -139,41 +153,64 @@ extension ExpositionParser {
         guard i == end else { throw .exemplar }
     }
 
-    /// Reads behind the opening brace to behind the closing one, adding to `labels`.
+    /// Reads behind the opening brace to behind the closing one. The labels take their places in `labels` from `first`
+    /// on. As long as their names are those of the line before, which is mostly to the end, they need no checks.
     ///
     /// - Returns: The metric's name: the given one, or the lone quoted one inside the braces.
     private mutating func labelSet(
-        _ bytes: Span<UInt8>, _ i: inout Int, _ end: Int, name: ExpositionToken
+        _ bytes: Span<UInt8>, _ i: inout Int, _ end: Int, name: ExpositionToken, from first: Int = 0
     ) throws(SkippedLine.Reason) -> ExpositionToken {
-        let own = labels.count
         var name = name
+        var next = first
+        var areKnown = true
         while true {
-            skipBlanks(bytes, &i, end)
-            guard i < end else { throw .labelSeparator }
-            if bytes[i] == Byte.close { break }
-            let isQuoted = bytes[i] == Byte.quote
-            let label = isQuoted ? try quoted(bytes, &i, end) : legacyName(bytes, &i, end, colons: false)
-            guard label.start < label.end else { throw .labelName }
-            skipBlanks(bytes, &i, end)
-            if i < end, bytes[i] == Byte.equals {
-                i += 1
-                skipBlanks(bytes, &i, end)
-                guard i < end, bytes[i] == Byte.quote else { throw .labelValue }
-                labels.append(LabelToken(name: label, value: try quoted(bytes, &i, end)))
-                skipBlanks(bytes, &i, end)
-            } else if isQuoted, name.start == name.end {
-                name = label
+            if areKnown, next < labels.count, let label = knownLabel(bytes, &i, end, labels[next]) {
+                labels[next] = LabelToken(name: label, value: try quoted(bytes, &i, end))
+                next &+= 1
             } else {
-                throw .labelName
+                skipBlanks(bytes, &i, end)
+                guard i < end else { throw .labelSeparator }
+                if bytes[at: i] == Byte.close { break }
+                let isQuoted = bytes[at: i] == Byte.quote
+                let label = isQuoted ? try quoted(bytes, &i, end) : legacyName(bytes, &i, end, colons: false)
+                guard label.start < label.end else { throw .labelName }
+                skipBlanks(bytes, &i, end)
+                if i < end, bytes[at: i] == Byte.equals {
+                    i &+= 1
+                    skipBlanks(bytes, &i, end)
+                    guard i < end, bytes[at: i] == Byte.quote else { throw .labelValue }
+                    labels.removeLast(labels.count &- next)
+                    labels.append(LabelToken(name: label, value: try quoted(bytes, &i, end)))
+                    next &+= 1
+                    areKnown = false
+                } else if isQuoted, name.start == name.end {
+                    name = label
+                } else {
+                    throw .labelName
+                }
             }
+            skipBlanks(bytes, &i, end)
             guard i < end else { throw .labelSeparator }
-            if bytes[i] == Byte.close { break }
-            guard bytes[i] == Byte.comma else { throw .labelSeparator }
-            i += 1
+            if bytes[at: i] == Byte.close { break }
+            guard bytes[at: i] == Byte.comma else { throw .labelSeparator }
+            i &+= 1
         }
-        i += 1
-        if hasDuplicates(bytes, from: own) { throw .duplicateLabel }
+        i &+= 1
+        labels.removeLast(labels.count &- next)
+        if !areKnown, hasDuplicates(bytes, from: first) { throw .duplicateLabel }
         return name
+    }
+
+    /// Passes a label's name up to its value when both name and what follows it are as in the line before.
+    private func knownLabel(
+        _ bytes: Span<UInt8>, _ i: inout Int, _ end: Int, _ known: LabelToken
+    ) -> ExpositionToken? {
+        let (start, value) = (known.name.start, known.value.start)
+        // A quoted name does not begin at its quote.
+        guard bytes[at: start &- 1] != Byte.quote, repeats(bytes, i, end, start, value) else { return nil }
+        let label = ExpositionToken(start: i, end: i &+ known.name.end &- start)
+        i &+= value &- 1 &- start
+        return label
     }
 
     /// Whether a label's name is there twice or is `__name__`, which the metric's own name is.
@@ -183,7 +220,7 @@ extension ExpositionParser {
             return names.count < labels.count - first || names.contains("__name__")
         }
         for i in first..<labels.count {
-            if bytes[labels[i].name.start] == UInt8(ascii: "_"), equals(bytes, labels[i].name, "__name__") {
+            if bytes[at: labels[i].name.start] == UInt8(ascii: "_"), equals(bytes, labels[i].name, "__name__") {
                 return true
             }
             for j in first..<i where equals(bytes, labels[i].name, labels[j].name) { return true }
@@ -192,7 +229,9 @@ extension ExpositionParser {
     }
 
     private mutating func isSelected(_ bytes: Span<UInt8>, _ name: ExpositionToken) -> Bool {
-        selection?.contains(name, in: bytes) ?? true
+        if let selection, !equals(bytes, name, lastName) { lastIsSelected = selection.contains(name, in: bytes) }
+        lastName = name
+        return lastIsSelected
     }
 }
 
@@ -220,12 +259,15 @@ extension ExpositionParser {
             return nil
         }
 
-        try blanks(bytes, &i, end, or: .metadata)
-        guard i < end else { throw .metadata }
-        let isQuoted = bytes[i] == Byte.quote
-        let name = isQuoted ? try quoted(bytes, &i, end) : legacyName(bytes, &i, end, colons: true)
+        try blanks(bytes, &i, end, or: isStrict ? .metadata : nil)
+        guard i < end else {
+            if isStrict { throw .metadata }
+            return nil
+        }
+        let isQuoted = bytes[at: i] == Byte.quote
+        let name = isQuoted ? try quoted(bytes, &i, end) : legacyName(bytes, &i, end, colons: true, known: lastName)
         guard name.start < name.end else { throw .metadata }
-        guard isSelected(bytes, name) else { return nil }
+        guard isQuoted ? selection?.contains(name, in: bytes) ?? true : isSelected(bytes, name) else { return nil }
         if i < end || isStrict || isType { try blanks(bytes, &i, end, or: .metadata) }
         var text = ExpositionToken(start: i, end: end, isEscaped: true)
         if isHelp { return .help(name: name, text: text) }
@@ -234,19 +276,17 @@ extension ExpositionParser {
             return .unit(name: name, text: text)
         }
         if !isStrict {
-            while text.end > text.start, isBlank(bytes[text.end - 1]) { text.end -= 1 }
+            while text.end > text.start, isBlank(bytes[at: text.end - 1]) { text.end -= 1 }
         }
-        guard let type = type(named: text.string(in: bytes)) else { throw .metadata }
+        guard let type = type(bytes, text) else { throw .metadata }
         return .type(name: name, type)
     }
 
-    private func type(named word: String) -> MetricType? {
-        guard !isStrict else { return MetricType(rawValue: word) }
-        switch word {
-        case "counter", "gauge", "histogram", "summary": return MetricType(rawValue: word)
-        case "untyped": return .unknown
-        default: return MetricType(rawValue: word) == nil ? nil : .unknown
-        }
+    /// Text knows fewer types, calls one of them differently, and those of OpenMetrics count as that one.
+    private func type(_ bytes: Span<UInt8>, _ word: ExpositionToken) -> MetricType? {
+        if !isStrict, equals(bytes, word, "untyped") { return .unknown }
+        guard let type = MetricType.allCases.first(where: { equals(bytes, word, $0.word) }) else { return nil }
+        return isStrict || type.isInText ? type : .unknown
     }
 
     /// Passes one blank in OpenMetrics, a run of them in text; a missing one is the given fault.
@@ -255,7 +295,7 @@ extension ExpositionParser {
     ) throws(SkippedLine.Reason) {
         let start = i
         if isStrict {
-            if i < end, bytes[i] == Byte.blank { i += 1 }
+            if i < end, bytes[at: i] == Byte.blank { i += 1 }
         } else {
             skipBlanks(bytes, &i, end)
         }

@@ -8,13 +8,19 @@ package struct ExpositionToken: Hashable, Sendable {
     /// The text.
     ///
     /// `\\`, `\"` and `\n` are undone; any other escape keeps its two bytes, as in Prometheus.
-    package func string(in bytes: Span<UInt8>) -> String {
-        let raw = bytes.extracting(start..<end)
+    package func string(in body: Span<UInt8>) -> String {
         guard isEscaped else {
-            return raw.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+            return body.extracting(start..<end).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
         }
         var plain: [UInt8] = []
-        plain.reserveCapacity(raw.count)
+        append(to: &plain, from: body)
+        return String(decoding: plain, as: UTF8.self)
+    }
+
+    /// Appends the text.
+    func append(to plain: inout [UInt8], from body: Span<UInt8>) {
+        let raw = body.extracting(start..<end)
+        guard isEscaped else { return raw.withUnsafeBufferPointer { plain.append(contentsOf: $0) } }
         var i = 0
         while i < raw.count {
             let next = i + 1 < raw.count ? raw[i + 1] : 0
@@ -30,7 +36,6 @@ package struct ExpositionToken: Hashable, Sendable {
                 i += 1
             }
         }
-        return String(decoding: plain, as: UTF8.self)
     }
 }
 

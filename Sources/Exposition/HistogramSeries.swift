@@ -17,20 +17,47 @@ package struct HistogramSeries: Hashable, Sendable {
 }
 
 extension MetricFamily {
-    /// The histograms of this family that make sense, in the order of their first samples, and how many do not.
+    /// The histograms of this family that make sense, in the order of their first samples.
     ///
     /// Left out is one with an unreadable or repeated `le`, without +Inf, with counts that fall, are negative or not
     /// finite, or with a `_count` that is not its +Inf bucket.
-    package func histograms() -> (series: [HistogramSeries], refused: Int) {
-        var order: [[MetricLabel]] = []
-        var parts: [[MetricLabel]: [MetricSample]] = [:]
-        for sample in samples {
-            let labels = sample.labels.filter { $0.name != "le" }.sorted { $0.name < $1.name }
-            if parts[labels] == nil { order.append(labels) }
-            parts[labels, default: []].append(sample)
+    package func histograms() -> [HistogramSeries] {
+        groups(without: "le").compactMap { labels, places in
+            HistogramSeries(labels: labels, samples: places.map { samples[$0] })
         }
-        let series = order.compactMap { HistogramSeries(labels: $0, samples: parts[$0] ?? []) }
-        return (series, order.count - series.count)
+    }
+
+    /// The places of all samples of histograms and summaries that have a `le` or a `quantile` that is no number.
+    func unboundedSamples() -> Set<Int> {
+        let bound = type == .summary ? "quantile" : "le"
+        let isBad = { (sample: MetricSample) in sample[bound].map { parseNumber($0) == nil } ?? false }
+        guard [.histogram, .gaugehistogram, .summary].contains(type), samples.contains(where: isBad) else { return [] }
+        let bad = groups(without: bound).filter { $0.places.contains { isBad(samples[$0]) } }
+        return Set(bad.flatMap(\.places))
+    }
+
+    /// The places of the samples that share all labels but this one; the labels are sorted.
+    private func groups(without label: String) -> [(labels: [MetricLabel], places: [Int])] {
+        var groups: [(labels: [MetricLabel], places: [Int])] = []
+        var indexByLabels: [[MetricLabel]: Int] = [:]
+        var last: (labels: [MetricLabel], index: Int)?
+        for (place, sample) in samples.enumerated() {
+            let labels = sample.labels.filter { $0.name != label }
+            // Mostly the same as of the sample before.
+            if let last, last.labels == labels {
+                groups[last.index].places.append(place)
+                continue
+            }
+            let sorted = labels.sorted { $0.name < $1.name }
+            let index = indexByLabels[sorted] ?? groups.count
+            if index == groups.count {
+                indexByLabels[sorted] = index
+                groups.append((sorted, []))
+            }
+            groups[index].places.append(place)
+            last = (labels, index)
+        }
+        return groups
     }
 }
 

@@ -32,6 +32,28 @@ package enum MetricType: String, Hashable, Sendable, CaseIterable {
     case info
     /// Called `untyped` by text 0.0.4.
     case unknown
+
+    /// The name in OpenMetrics.
+    var word: StaticString {
+        switch self {
+        case .counter: "counter"
+        case .gauge: "gauge"
+        case .histogram: "histogram"
+        case .gaugehistogram: "gaugehistogram"
+        case .summary: "summary"
+        case .stateset: "stateset"
+        case .info: "info"
+        case .unknown: "unknown"
+        }
+    }
+
+    /// Whether text 0.0.4 has this type by this name.
+    var isInText: Bool {
+        switch self {
+        case .counter, .gauge, .histogram, .summary: true
+        case .gaugehistogram, .stateset, .info, .unknown: false
+        }
+    }
 }
 
 /// One number of a family.

@@ -5,27 +5,27 @@
 func parseNumber(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Double? {
     var i = start
     guard i < end else { return nil }
-    let isNegative = bytes[i] == Byte.minus
-    if isNegative || bytes[i] == UInt8(ascii: "+") { i += 1 }
+    let isNegative = bytes[at: i] == Byte.minus
+    if isNegative || bytes[at: i] == UInt8(ascii: "+") { i &+= 1 }
 
     var mantissa: UInt64 = 0
     // Without leading zeros; beyond 19 the mantissa has overflowed.
     var digits = 0
     var exponent = 0
     let first = i
-    while i < end, bytes[i] &- 48 < 10 {
-        mantissa = mantissa &* 10 &+ UInt64(bytes[i] &- 48)
-        if mantissa != 0 || digits != 0 { digits += 1 }
-        i += 1
+    while i < end, bytes[at: i] &- 48 < 10 {
+        mantissa = mantissa &* 10 &+ UInt64(bytes[at: i] &- 48)
+        if mantissa != 0 || digits != 0 { digits &+= 1 }
+        i &+= 1
     }
     var digitBytes = i - first
-    if i < end, bytes[i] == UInt8(ascii: ".") {
-        i += 1
+    if i < end, bytes[at: i] == UInt8(ascii: ".") {
+        i &+= 1
         let point = i
-        while i < end, bytes[i] &- 48 < 10 {
-            mantissa = mantissa &* 10 &+ UInt64(bytes[i] &- 48)
-            if mantissa != 0 || digits != 0 { digits += 1 }
-            i += 1
+        while i < end, bytes[at: i] &- 48 < 10 {
+            mantissa = mantissa &* 10 &+ UInt64(bytes[at: i] &- 48)
+            if mantissa != 0 || digits != 0 { digits &+= 1 }
+            i &+= 1
         }
         exponent = point - i
         digitBytes += i - point
@@ -33,7 +33,7 @@ func parseNumber(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Double? {
     guard digitBytes > 0 else {
         return parseSpecial(bytes, first, end, isNegative: isNegative, isSigned: first > start)
     }
-    if i < end, bytes[i] | 0x20 == UInt8(ascii: "e") {
+    if i < end, bytes[at: i] | 0x20 == UInt8(ascii: "e") {
         guard let written = parseExponent(bytes, i + 1, end) else { return nil }
         exponent += written
         i = end
@@ -60,14 +60,14 @@ private let powersOfTen: [Double] = [
 private func parseExponent(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Int? {
     var i = start
     guard i < end else { return nil }
-    let isNegative = bytes[i] == Byte.minus
-    if isNegative || bytes[i] == UInt8(ascii: "+") { i += 1 }
+    let isNegative = bytes[at: i] == Byte.minus
+    if isNegative || bytes[at: i] == UInt8(ascii: "+") { i &+= 1 }
     guard i < end else { return nil }
     var exponent = 0
     while i < end {
-        guard bytes[i] &- 48 < 10 else { return nil }
-        exponent = min(exponent * 10 + Int(bytes[i] &- 48), 100_000)
-        i += 1
+        guard bytes[at: i] &- 48 < 10 else { return nil }
+        exponent = min(exponent * 10 + Int(bytes[at: i] &- 48), 100_000)
+        i &+= 1
     }
     return isNegative ? -exponent : exponent
 }
@@ -76,7 +76,7 @@ private func parseSpecial(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, isNega
     func spells(_ word: StaticString) -> Bool {
         guard end - start == word.utf8CodeUnitCount else { return false }
         return word.withUTF8Buffer { letters in
-            letters.indices.allSatisfy { bytes[start + $0] | 0x20 == letters[$0] }
+            letters.indices.allSatisfy { bytes[at: start + $0] | 0x20 == letters[$0] }
         }
     }
     if spells("inf") || spells("infinity") { return isNegative ? -.infinity : .infinity }

@@ -21,6 +21,40 @@ import Testing
     @Test(arguments: ExpositionFormat.allCases, 0..<200 as Range<UInt64>)
     func damagedBodiesAreReadOrRefused(format: ExpositionFormat, seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
+        let body = damagedBody(format, &random)
+        guard let exposition = try? Exposition(body, format: format) else { return }
+        let samples = exposition.families.reduce(0) { $0 + $1.samples.count }
+        let lines = body.split(separator: Byte.lineFeed).count
+        #expect(samples + exposition.duplicates + exposition.skipped.count <= lines + 1)
+    }
+
+    /// The parser remembers names of the lines before; what it makes of a line must not depend on them.
+    @Test(arguments: 0..<200 as Range<UInt64>)
+    func everyLineIsReadAsIfItWereAlone(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let body = damagedBody(.prometheusText, &random).filter { $0 != 0 }
+        let apart = try body.split(separator: Byte.lineFeed).flatMap { try elements($0 + [Byte.lineFeed]) }
+        #expect(try elements(body[...]) == apart)
+    }
+
+    private func elements(_ body: ArraySlice<UInt8>) throws -> [String] {
+        let bytes = Array(body)
+        var parser = ExpositionParser(format: .prometheusText)
+        var elements: [String] = []
+        while let element = try parser.next(in: bytes.span) {
+            switch element {
+            case .sample(let name, let value):
+                let labels = parser.labels.map { [$0.name.string(in: bytes.span), $0.value.string(in: bytes.span)] }
+                elements.append("\(name.string(in: bytes.span)) \(labels) \(value)")
+            case .type(let name, let type): elements.append("\(name.string(in: bytes.span)) \(type)")
+            case .help(let name, let text), .unit(let name, let text):
+                elements.append("\(name.string(in: bytes.span)) \(text.string(in: bytes.span))")
+            }
+        }
+        return elements
+    }
+
+    private func damagedBody(_ format: ExpositionFormat, _ random: inout SeededGenerator) -> [UInt8] {
         var body: [UInt8] = []
         ExpositionWriter(format: format).write(randomFamilies(format, &random), into: &body)
         let alphabet = Array("{}\",=#\\ \t\n\r\0a1.:é+-".utf8) + [0xff]
@@ -32,10 +66,7 @@ import Testing
             default: body.insert(alphabet.randomElement(using: &random) ?? 0, at: place)
             }
         }
-        guard let exposition = try? Exposition(body, format: format) else { return }
-        let samples = exposition.families.reduce(0) { $0 + $1.samples.count }
-        let lines = body.split(separator: Byte.lineFeed).count
-        #expect(samples + exposition.duplicates + exposition.skipped.count <= lines + 1)
+        return body
     }
 
     private func randomFamilies(_ format: ExpositionFormat, _ random: inout SeededGenerator) -> [MetricFamily] {

@@ -18,7 +18,7 @@ extension EngineProfile {
         guard last == UInt8(ascii: "\n") || format == .openMetrics else { throw .cut }
         let exposition: Exposition
         do throws(ExpositionError) {
-            exposition = try Exposition(body, format: format, selecting: families)
+            exposition = try Exposition(body, format: format, selecting: NameSelection(families: families))
         } catch {
             throw .damaged(error)
         }
@@ -39,7 +39,7 @@ extension EngineProfile {
         }
         for signal in histograms {
             for family in signal.families {
-                for series in exposition[family]?.histograms().series ?? [] {
+                for series in exposition[family]?.histograms() ?? [] {
                     let key = key(of: series.labels)
                     rows[key, default: key.emptyRow].fill(signal.field, with: HistogramSample(series))
                 }
