@@ -231,3 +231,41 @@ def test_nvidia_smi_that_hangs(tmp_path):
     script.chmod(0o755)
     result = scale_agent("inspect", "gpu", "--command", script, "--timeout", "1", timeout=15)
     assert result.returncode == 1 and "no answer within" in result.stderr
+
+
+# Metrics of anybody
+
+
+def recorded_bodies():
+    folder = SHARED / "fixtures" / "exposition"
+    if not folder.exists():
+        return [pytest.param("", {}, None, marks=pytest.mark.skip(reason="!!! LEFT OUT: needs ../shared"), id="none")]
+    expected = json.loads((folder / "expected.json").read_text())
+    verdicts = json.loads((folder / "verdicts.json").read_text())
+    return [pytest.param(folder / file, verdict, expected.get(file), id=file) for file, verdict in verdicts.items()]
+
+
+@pytest.mark.parametrize("path, verdict, expected", recorded_bodies())
+def test_recorded_bodies(path, verdict, expected):
+    """What all accept is read as Prometheus does; what all reject is refused, or the lines that are wrong are skipped."""
+    is_open_metrics = "om" in path.relative_to(SHARED / "fixtures" / "exposition").parts
+    result = scale_agent("inspect", "exposition", path, *["--openmetrics"] * is_open_metrics)
+    assert (result.returncode, result.stderr) == (0, "")
+    report = json.loads(result.stdout)
+    assert list(report) == ["verdict", "reason", "skipped", "series"]
+    assert report["series"] == sorted(report["series"], key=lambda row: json.dumps(row, sort_keys=True))
+    assert (report["verdict"] == "partial") == bool(report["skipped"])
+    if verdict["consensus"] == "reject":
+        assert report["verdict"] != "accept" and report["reason"]
+    elif verdict["consensus"] == "accept":
+        assert report["verdict"] == "accept"
+        if expected and len(expected.get("series", [])) == expected["samples"]:
+            assert report["series"] == expected["series"]
+
+
+def test_a_body_on_standard_input():
+    result = scale_agent("inspect", "exposition", "-", stdin='b{x="1"} 2\na 1e3\n?\n')
+    assert json.loads(result.stdout) == {
+        "verdict": "partial", "reason": "lines skipped: 1", "skipped": [{"line": 3, "reason": "not a metric name"}],
+        "series": [["a", {}, "1000"], ["b", {"x": "1"}, "2"]],
+    }

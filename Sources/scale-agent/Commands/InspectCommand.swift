@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collectors
+import Exposition
 import Fleet
 import Foundation
 import Transport
@@ -7,8 +8,8 @@ import Transport
 struct InspectCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Prints as JSON what was understood of an engine or of the GPUs.",
-        subcommands: [Engine.self, GPU.self])
+        abstract: "Prints as JSON what was understood of an engine, of the GPUs or of any metrics.",
+        subcommands: [Engine.self, GPU.self, Metrics.self])
 
     struct Engine: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -112,6 +113,32 @@ struct InspectCommand: AsyncParsableCommand {
             }
             return GPUObservation(
                 gpus: reading.gpus, readAt: now, error: reading.error?.message, absent: false)
+        }
+    }
+
+    struct Metrics: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "exposition",
+            abstract: "Reads a saved body of metrics: all its series, and the lines that were skipped.",
+            discussion:
+                "Exit status 0 whatever the verdict is (accept, partial or refuse), 1 when there was nothing to read it from."
+        )
+
+        @Argument(help: "A file, or - for standard input.")
+        var source: String
+
+        @Flag(name: .customLong("openmetrics"), help: "Read OpenMetrics 1.0 instead of Prometheus text.")
+        var isOpenMetrics = false
+
+        func run() throws {
+            let body: [UInt8]
+            do {
+                body = try Surroundings.read(source)
+            } catch {
+                Surroundings.printError("\(source): \(error)")
+                throw ExitCode.unreachable
+            }
+            print(ExpositionInspection(body, format: isOpenMetrics ? .openMetrics : .prometheusText).json)
         }
     }
 }
