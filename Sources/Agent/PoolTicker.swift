@@ -1,7 +1,6 @@
 package import Collectors
 package import Exporters
 package import Fleet
-package import Forecast
 package import Logging
 package import Policy
 package import Store
@@ -53,15 +52,15 @@ package struct PoolTicker: Sendable {
     private var openIntents: [OpenIntent] = []
     /// A full disk is said once, not every tick.
     private var historyFails = false
-    /// When the forecaster's state was last kept.
-    private var forecasterSaved: Timestamp?
+    /// When what was learned was last kept.
+    private var learningSaved: Timestamp?
 
     /// What is not kept is learned again from the recorded ticks, so this bounds the work of a restart.
-    private static let forecasterKeptEvery: Duration = .seconds(900)
+    private static let learningKeptEvery: Duration = .seconds(900)
 
-    /// Takes up where the last recorded tick stopped, or at `state` and with `forecaster` when they are given.
+    /// Takes up where the last recorded tick stopped, or at `state` and with `learning` when they are given.
     package init(
-        parts: PoolParts, state: LastState? = nil, forecaster given: Forecaster? = nil, at now: Timestamp,
+        parts: PoolParts, state: LastState? = nil, learning given: PoolLearning? = nil, at now: Timestamp,
         logger: Logger
     ) async {
         var logger = logger
@@ -85,44 +84,40 @@ package struct PoolTicker: Sendable {
         } catch {
             logger.error("open actions cannot be read", metadata: ["error": "\(error)"])
         }
-        var forecaster = given
-        if forecaster == nil {
-            forecaster = await Self.forecaster(
-                of: parts.pool, parts.settings, from: parts.history, at: now, logger)
+        var learning = given
+        if learning == nil {
+            learning = await Self.learning(of: parts.pool, parts.settings, from: parts.history, at: now, logger)
         }
-        controller = PoolController(
-            pool: parts.pool, settings: parts.settings, memory: memory, forecaster: forecaster)
+        controller = PoolController(pool: parts.pool, settings: parts.settings, memory: memory, learning: learning)
         if let pending = memory.pending { outcome = known.map { ActionOutcome(id: pending.planned.id, result: $0) } }
         snapshot = PoolSnapshot(
             pool: parts.pool, driver: parts.driver, settings: parts.settings, authority: parts.authority, memory: memory
         )
     }
 
-    /// Goes on with the forecaster that was kept, or begins a new one; either learns the recorded ticks that it missed.
-    package static func forecaster(
+    /// Goes on with what was kept, or begins anew; either learns from the recorded ticks that it missed.
+    package static func learning(
         of pool: PoolID, _ settings: PolicySettings, from history: HistoryStore, at now: Timestamp, _ logger: Logger
-    ) async -> Forecaster {
-        var forecaster = settings.newForecaster
+    ) async -> PoolLearning {
+        var learning = PoolLearning(settings)
         var learnedUpTo = now - longestReplay
         do {
-            if let kept = try await history.forecaster(of: pool, upTo: now) {
-                if let adopted = settings.adopt(kept.forecaster) {
-                    (forecaster, learnedUpTo) = (adopted, max(learnedUpTo, kept.at + .milliseconds(1)))
+            if var kept = try await history.learning(of: pool, upTo: now) {
+                if kept.learning.adopt(settings) {
+                    (learning, learnedUpTo) = (kept.learning, max(learnedUpTo, kept.at + .milliseconds(1)))
                 } else {
-                    logger.notice("forecast settings changed: it learns anew from history")
+                    logger.notice("forecast or objective changed: the pool learns anew from history")
                 }
             }
         } catch {
-            logger.error("the forecaster cannot be read: it learns anew from history", metadata: ["error": "\(error)"])
+            logger.error("what was learned cannot be read: it is learned anew", metadata: ["error": "\(error)"])
         }
         do {
-            for tick in try await history.demand(of: pool, from: learnedUpTo, to: now) {
-                forecaster.observe(tick.requests, at: tick.at)
-            }
+            return try await history.taught(learning, by: pool, settings, from: learnedUpTo, to: now)
         } catch {
-            logger.error("history cannot be read: it forecasts without", metadata: ["error": "\(error)"])
+            logger.error("history cannot be read: nothing is learned from it", metadata: ["error": "\(error)"])
+            return learning
         }
-        return forecaster
     }
 
     /// Four weeks of ticks take about a second.
@@ -150,7 +145,7 @@ package struct PoolTicker: Sendable {
             pool: parts.pool, settings: parts.settings, input: input, memoryBefore: before.memory, output: output,
             memoryAfter: controller.memory, observer: observer)
         let recorded = await append(record)
-        if recorded { await keepForecaster(at: now) }
+        if recorded { await keepLearning(at: now) }
         if let planned = output.action { outcome = await submit(planned, recorded: recorded, at: now) }
         publish(input, output, readings, took: elapsed(), at: now)
     }
@@ -213,13 +208,13 @@ package struct PoolTicker: Sendable {
         openIntents = []
     }
 
-    private mutating func keepForecaster(at now: Timestamp) async {
-        let isDue = forecasterSaved.map { now < $0 || now - $0 >= Self.forecasterKeptEvery } ?? true
-        guard isDue, let forecaster = controller.forecaster else { return }
+    private mutating func keepLearning(at now: Timestamp) async {
+        let isDue = learningSaved.map { now < $0 || now - $0 >= Self.learningKeptEvery } ?? true
+        guard isDue, let learning = controller.learning else { return }
         let kept = await note { [pool = parts.pool] history async throws(HistoryError) in
-            try await history.save(forecaster, of: pool, at: now)
+            try await history.save(learning, of: pool, at: now)
         }
-        if kept { forecasterSaved = now }
+        if kept { learningSaved = now }
     }
 
     private mutating func append(_ record: TickRecord) async -> Bool {

@@ -29,8 +29,10 @@ extension AgentConfig {
 /// Lines of YAML at a growing and shrinking indentation.
 private struct SettingsText {
     private(set) var text = ""
-    private var indent = 0
+    private var indent: Int
     private var startsItem = false
+
+    init(indent: Int = 0) { self.indent = indent }
 
     mutating func line(_ key: String, _ value: String) {
         text += String(repeating: " ", count: startsItem ? indent - 2 : indent) + (startsItem ? "- " : "")
@@ -46,10 +48,11 @@ private struct SettingsText {
     }
 
     mutating func group(_ key: String, _ body: (inout SettingsText) -> Void) {
-        line(key, "")
-        indent += 2
-        body(&self)
-        indent -= 2
+        var inner = SettingsText(indent: indent + 2)
+        body(&inner)
+        let isEmpty = inner.text.split(separator: "\n").allSatisfy { $0.drop { $0 == " " }.hasPrefix("#") }
+        line(key, isEmpty ? "{}" : "")
+        text += inner.text
     }
 
     mutating func item(_ body: (inout SettingsText) -> Void) {
@@ -69,6 +72,14 @@ extension PoolConfig {
         text.line("min", "\(settings.minimum)")
         text.line("max", "\(settings.maximum)")
         text.line("interval", settings.interval)
+        if let objective = settings.objective {
+            text.group("objective") { text in
+                text.line("share", PercentText.format(objective.share))
+                text.line("wait", objective.wait)
+            }
+        } else {
+            text.line("objective", "off")
+        }
         text.group("policy") { settings.writePolicy(to: &$0) }
         text.group("forecast") { text in
             text.line("act", "\(settings.signals.actsOnForecast)")
@@ -120,19 +131,29 @@ extension EngineConfig {
 
 extension PolicySettings {
     fileprivate func writePolicy(to text: inout SettingsText) {
+        let isByLoad = objective == nil
         text.group("scale_up") { text in
-            text.line("load_above", PercentText.format(scaleUp.loadAbove))
-            text.line("cooldown", scaleUp.cooldown)
+            if isByLoad {
+                text.line("load_above", PercentText.format(scaleUp.loadAbove))
+            } else {
+                text.line("# load_above", "by the objective")
+            }
+            text.line("cooldown", scaleUp.cooldown.map(DurationText.format), otherwise: isByLoad ? "30s" : "none")
             if let step = scaleUp.step { write(step, to: &text) } else { text.line("# step", "as many as needed") }
         }
         text.group("scale_down") { text in
             text.line(
                 "load_below", scaleDown.loadBelow.map(PercentText.format),
-                otherwise: "whenever the rest would stay below scale_up.load_above")
+                otherwise: isByLoad ? "whenever the rest would stay below scale_up.load_above" : "by the objective")
             text.line(
-                "after", scaleDown.after.map(DurationText.format), otherwise: "10m, or twice the p90 boot if longer")
-            text.line("cooldown", scaleDown.cooldown)
-            write(scaleDown.step, to: &text)
+                "after", scaleDown.after.map(DurationText.format),
+                otherwise: isByLoad ? "10m, or twice the p90 boot if longer" : "by the objective")
+            text.line("cooldown", scaleDown.cooldown.map(DurationText.format), otherwise: isByLoad ? "5m" : "none")
+            if let step = scaleDown.step {
+                write(step, to: &text)
+            } else {
+                text.line("# step", isByLoad ? "one at a time" : "as many as the objective leaves")
+            }
         }
         if let waiting = requestsPerReplicaInQueue {
             text.group("queue") { $0.line("requests_per_replica", NumberText.format(waiting)) }

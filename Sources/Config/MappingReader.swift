@@ -76,6 +76,15 @@ final class MappingReader {
         return MappingReader(node, path: path(key), position: entries[key]?.position ?? position, log: log)
     }
 
+    /// The mapping below a key, without keys when it is absent; `nil` where the key says `off`.
+    func mappingOrOff(_ key: String) -> MappingReader? {
+        if case .scalar(let scalar) = entries[key]?.value, scalar.string == "off" {
+            _ = ask(key)
+            return nil
+        }
+        return mapping(key)
+    }
+
     /// The mappings in the list below a key.
     ///
     /// - Parameter shorthand: a key; an element that is no mapping is short for one with that key alone.

@@ -57,14 +57,17 @@ extension PolicySettings {
                 at: "load_below", "expected less than scale_up.load_above, \(above), found \(PercentText.format(below))"
             )
         }
+        readObjective(
+            pool, sizedBy: pool.has("target_load") ? "target_load" : up.has("load_above") ? "scale_up.load_above"
+                : down.has("load_below") ? "scale_down.load_below" : nil, &settings)
         // Explicit thresholds hold exactly; a single target gets some slack.
         if settings.scaleDown.loadBelow != nil { settings.tolerance = 0 }
 
         up.read("cooldown", .upToADay(example: "30s"), into: &settings.scaleUp.cooldown)
         down.read("after", .duration(.zero ... .seconds(7 * 86_400), example: "10m"), into: &settings.scaleDown.after)
         down.read("cooldown", .upToADay(example: "5m"), into: &settings.scaleDown.cooldown)
-        for (reader, cooldown) in [(up, settings.scaleUp.cooldown), (down, settings.scaleDown.cooldown)]
-        where reader.has("cooldown") && .zero < cooldown && cooldown < settings.interval {
+        for (reader, cooldown) in [(up, settings.scaleUp.cooldown), (down, settings.scaleDown.cooldown)] {
+            guard let cooldown, .zero < cooldown, cooldown < settings.interval else { continue }
             reader.warning(
                 at: "cooldown", "shorter than interval, so it never waits", "write 0s, or more than interval")
         }
@@ -72,6 +75,23 @@ extension PolicySettings {
         if let step = readStep(down) { settings.scaleDown.step = step }
         up.finish()
         down.finish()
+    }
+
+    /// - Parameter threshold: a load that the file names, which sizes the pool in the classic way.
+    private static func readObjective(
+        _ pool: MappingReader, sizedBy threshold: String?, _ settings: inout PolicySettings
+    ) {
+        guard let reader = pool.mappingOrOff("objective") else { return }
+        if let threshold {
+            guard pool.has("objective") else { return }
+            pool.problem(
+                at: "objective", "it sizes the pool by waits, and \(threshold) by load", "keep one of them")
+        }
+        var objective = WaitObjective()
+        reader.read("share", .percent(0.5...0.9999, example: "99%"), into: &objective.share)
+        reader.read("wait", .duration(.seconds(1) ... .seconds(3600), example: "10s"), into: &objective.wait)
+        reader.finish()
+        settings.objective = objective
     }
 
     private static func readStep(_ reader: MappingReader) -> StepLimit? {

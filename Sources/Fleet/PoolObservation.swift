@@ -29,6 +29,7 @@ package struct EngineObservation: Hashable, Sendable, Codable {
     package var kvCacheUsage: Double?
     package var promptTokensPerSecond: Double?
     package var generationTokensPerSecond: Double?
+    package var finishedPerSecond: Double?
     /// Time since the last good reading; `nil` when there never was one.
     package var age: Duration?
     /// When it first answered after its launch.

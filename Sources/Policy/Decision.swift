@@ -35,6 +35,7 @@ package struct DecisionStep: Hashable, Sendable, Codable {
 }
 
 package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
+    case objective
     case observedDemand = "observed_demand"
     case queue
     case kvCache = "kv_cache"
@@ -42,6 +43,7 @@ package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
     case forecast
     case prewarm
     case headroom
+    case bootCredit = "boot_credit"
     case schedule
     case freshData = "fresh_data"
     case afterGap = "after_gap"
@@ -67,6 +69,7 @@ package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
 /// Why a rule spoke, with the numbers it looked at.
 package enum Reason: Hashable, Sendable, Codable {
     case demand(requests: Double, capacity: Double, load: Double)
+    case objective(ShadowCandidate, share: Double, required: Double, isLearning: Bool)
     case capacityUnknown
     case withinTolerance(load: Double, threshold: Double, tolerance: Double)
     case queue(waiting: Double, perReplica: Double)

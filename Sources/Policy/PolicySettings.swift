@@ -10,6 +10,8 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package var maximum = 1
     /// Requests that one replica serves at once; `nil` learns it as the largest batch seen while requests waited.
     package var capacity: Double?
+    /// What the pool promises, and is sized by; `nil` sizes it by load, with the thresholds and delays below.
+    package var objective: WaitObjective?
     package var scaleUp = ScaleUp()
     package var scaleDown = ScaleDown()
     /// One more replica for every so many waiting requests; `nil` leaves the queue to the load.
@@ -44,8 +46,8 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package struct ScaleUp: Hashable, Sendable, Codable {
         /// Grow when requests per capacity exceed this share; growth aims at it.
         package var loadAbove = 0.8
-        /// Least time between two orders to grow.
-        package var cooldown: Duration = .seconds(30)
+        /// Least time between two orders to grow; `nil`: none with an objective, else 30 s.
+        package var cooldown: Duration?
         package var step: StepLimit?
         package init() {}
     }
@@ -53,11 +55,13 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package struct ScaleDown: Hashable, Sendable, Codable {
         /// Shrink only below this share; `nil`: whenever the rest would be loaded below `scaleUp.loadAbove`.
         package var loadBelow: Double?
-        /// The calm that must come before; `nil`: 10 minutes or twice the 90th percentile boot, whichever is longer.
+        /// The calm that must come before; `nil`: what the objective takes, else 10 minutes or twice the 90th percentile
+        /// boot, whichever is longer.
         package var after: Duration?
-        /// Least time since the last change, in either direction.
-        package var cooldown: Duration = .seconds(300)
-        package var step = StepLimit(replicas: 1, per: .zero)
+        /// Least time since the last change, in either direction; `nil`: none with an objective, else 5 minutes.
+        package var cooldown: Duration?
+        /// `nil`: no limit with an objective, else one at a time.
+        package var step: StepLimit?
         package init() {}
     }
 

@@ -1,5 +1,5 @@
 package import Fleet
-package import Forecast
+import Forecast
 
 /// Decides the size of one pool: the same function live, in a backtest and in the replay of a recorded day.
 ///
@@ -7,16 +7,16 @@ package import Forecast
 package struct PoolController: Sendable {
     package var settings: PolicySettings
     package private(set) var memory: PoolMemory
-    /// `nil` where nobody forecasts. Kept apart from `memory`, since it is a hundred times its size.
-    package private(set) var forecaster: Forecaster?
+    /// `nil` where nothing is learned: demand is then met as it comes.
+    package private(set) var learning: PoolLearning?
     private let pool: PoolID
 
     /// In the order in which they are asked; `step` relies on the needs coming first.
     package static let rules: [any Rule] = needs + rest
 
     static let needs: [any Rule] = [
-        ObservedDemand(), Queue(), KVCacheNeed(), TokenRateNeed(), ForecastNeed(), Prewarm(), HeadroomRule(),
-        ScheduleFloor(),
+        ObjectiveNeed(), ObservedDemand(), Queue(), KVCacheNeed(), TokenRateNeed(), ForecastNeed(), Prewarm(),
+        HeadroomRule(), BootCredit(), ScheduleFloor(),
     ]
     static let rest: [any Rule] = [
         FreshData(), AfterGap(), Band(), ForecastHold(), Consolidation(), BootsInFlight(), Dwell(), CooldownDown(),
@@ -25,12 +25,12 @@ package struct PoolController: Sendable {
     ]
 
     package init(
-        pool: PoolID, settings: PolicySettings, memory: PoolMemory = PoolMemory(), forecaster: Forecaster? = nil
+        pool: PoolID, settings: PolicySettings, memory: PoolMemory = PoolMemory(), learning: PoolLearning? = nil
     ) {
         self.pool = pool
         self.settings = settings
         self.memory = memory
-        self.forecaster = forecaster
+        self.learning = learning
     }
 
     /// One decision.
@@ -47,9 +47,13 @@ package struct PoolController: Sendable {
             memory.wasBlind = true
             let demand = Demand(input.observation, leaving: [], lost: [], capacity: capacity)
             let decision = Decision(current: nil, target: nil, steps: [])
-            var events = past
-            let forecast = forecast(demand, &events, now: input.now)
-            return output(decision, nil, demand, forecast, nil, events, now: input.now)
+            var output = TickOutput(
+                decision: decision, supply: nil, demand: demand, events: past, nextTick: input.now + settings.interval)
+            let work = work(demand, input.observation, nil, now: input.now)
+            let lesson = learning?.learn(work, settings, now: input.now)
+            output.work = work
+            output.forecast = forecast(lesson?.forecast, work, &output.events)
+            return output
         }
 
         var (supply, events) = Supply.sort(
@@ -64,8 +68,11 @@ package struct PoolController: Sendable {
         var tick = TickContext(
             now: input.now, settings: settings, memory: memory, fleet: fleet, observation: input.observation,
             supply: supply, demand: demand, capacity: capacity)
-        let forecast = forecast(demand, paidFor: supply.serving.map { tick.paidFor($0) }.min(), &events, now: input.now)
-        tick.forecast = forecast
+        let work = work(demand, input.observation, supply, now: input.now)
+        let lesson = learning?.learn(work, settings, now: input.now)
+        tick.choice = lesson?.choice
+        tick.forecast = forecast(
+            lesson?.forecast, work, paidFor: supply.serving.map { tick.paidFor($0) }.min(), &events)
         var decision = decide(tick)
 
         var action: PlannedAction?
@@ -76,30 +83,51 @@ package struct PoolController: Sendable {
             decision.steps.append(
                 DecisionStep(rule: .authority, from: target, to: target, reason: .authority(input.authority)))
         }
-        return output(decision, supply, tick.demand, forecast, action, events, now: input.now)
+        return TickOutput(
+            decision: decision, supply: supply, demand: demand, work: work, forecast: tick.forecast,
+            choice: tick.choice, action: action, events: events, nextTick: input.now + settings.interval)
     }
 
-    // MARK: Forecast
+    // MARK: Learning
+
+    /// - Parameter supply: `nil` when the control plane does not answer.
+    private mutating func work(
+        _ demand: Demand, _ observation: PoolObservation, _ supply: Supply?, now: Timestamp
+    ) -> PoolWork {
+        var meter = memory.work ?? WorkMeter()
+        let (arrivals, backlog) = meter.measure(demand, observation, interval: settings.interval, now: now)
+        memory.work = meter
+        var (spare, share) = (0, 0.0)
+        switch settings.headroom {
+        case .replicas(let replicas): spare = replicas
+        case .ratio(let ratio): share = ratio
+        }
+        return PoolWork(
+            arrivals: arrivals, backlog: backlog, capacity: capacity.map { $0 / (1 + share) },
+            ready: supply.map { max(0, $0.serving.count - spare) },
+            booting: supply.map { $0.booting.count + $0.undelivered },
+            boot: memory.boots.p90(expected: settings.boot.expected))
+    }
 
     /// - Parameter paidFor: how long the next replica that may leave is paid for.
     private mutating func forecast(
-        _ demand: Demand, paidFor: Duration? = nil, _ events: inout [PoolEvent], now: Timestamp
+        _ ahead: DemandForecast?, _ work: PoolWork, paidFor: Duration? = nil, _ events: inout [PoolEvent]
     ) -> PoolForecast? {
-        let lead = memory.boots.p90(expected: settings.boot.expected) + settings.interval
-        forecaster?.observe(demand.sample, at: now)
-        guard let ahead = forecaster?.forecast(over: lead), let skill = forecaster?.skill(over: lead) else {
+        let lead = settings.lead(work.boot)
+        guard let ahead, let forecaster = learning?.forecaster, let skill = forecaster.skill(over: lead) else {
             return nil
         }
         if skill.isActive != memory.forecastTrusted ?? false { events.append(.forecastTrusted(skill.isActive)) }
         memory.forecastTrusted = skill.isActive
-        var forecast = PoolForecast(demand: ahead, skill: skill)
+        func told(_ forecast: DemandForecast?) -> DemandForecast? { forecast?.only(settings.forecast.levels) }
+        var forecast = PoolForecast(demand: ahead.only(settings.forecast.levels), skill: skill)
         // Stopping saves nothing until the time is over for which it is paid, and a start before it serves.
-        let breakEven = max(lead, lead - settings.interval + (paidFor ?? .zero))
-        if forecaster?.skill(over: breakEven)?.isActive == true {
-            forecast.untilBreakEven = breakEven == lead ? ahead : forecaster?.forecast(over: breakEven)
+        let breakEven = max(lead, work.boot + (paidFor ?? .zero))
+        if forecaster.skill(over: breakEven)?.isActive == true {
+            forecast.untilBreakEven = told(breakEven == lead ? ahead : forecaster.forecast(over: breakEven))
         }
-        if let horizon = settings.prewarm?.horizon, forecaster?.skill(over: horizon)?.isActive == true {
-            forecast.prewarm = forecaster?.forecast(over: horizon)
+        if let horizon = settings.prewarm?.horizon, forecaster.skill(over: horizon)?.isActive == true {
+            forecast.prewarm = told(forecaster.forecast(over: horizon))
         }
         return forecast
     }
@@ -268,7 +296,7 @@ package struct PoolController: Sendable {
 
     private mutating func note(change: Int, at now: Timestamp) {
         memory.recentSteps.append(PoolMemory.Step(at: now, change: change))
-        let longest = max(settings.scaleUp.step?.per ?? .zero, settings.scaleDown.step.per, settings.interval * 4)
+        let longest = max(settings.scaleUp.step?.per ?? .zero, settings.scaleDown.step?.per ?? .zero, settings.interval * 4)
         memory.recentSteps.removeAll { now - $0.at > longest }
     }
 
@@ -287,14 +315,5 @@ package struct PoolController: Sendable {
             else { continue }
             memory.learnedCapacity = max(memory.learnedCapacity ?? 0, running)
         }
-    }
-
-    private func output(
-        _ decision: Decision, _ supply: Supply?, _ demand: Demand, _ forecast: PoolForecast?, _ action: PlannedAction?,
-        _ events: [PoolEvent], now: Timestamp
-    ) -> TickOutput {
-        TickOutput(
-            decision: decision, supply: supply, demand: demand, forecast: forecast, action: action, events: events,
-            nextTick: now + settings.interval)
     }
 }

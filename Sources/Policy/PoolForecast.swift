@@ -26,18 +26,13 @@ extension DemandForecast {
     func largest(_ settings: ForecastSettings) -> Double? {
         levels.firstIndex { $0 >= settings.quantile }.map { maximum[$0] }
     }
-}
 
-extension PolicySettings {
-    /// A forecaster for a pool that is looked at as often as these settings say, before it has seen anything.
-    package var newForecaster: Forecaster {
-        Forecaster(settings: forecast, step: max(interval, Forecaster.shortestStep))
-    }
-
-    /// A forecaster that was kept, with these settings; `nil` when they would have learned something else.
-    package func adopt(_ kept: Forecaster) -> Forecaster? {
-        let fresh = newForecaster
-        var adopted = kept
-        return (kept.step, kept.horizons) == (fresh.step, fresh.horizons) && adopted.adopt(forecast) ? adopted : nil
+    /// At those of the levels that are told here.
+    func only(_ told: [Double]) -> DemandForecast {
+        guard levels.count > told.count else { return self }
+        let kept = levels.indices.filter { told.contains(levels[$0]) }
+        return DemandForecast(
+            lead: lead, levels: kept.map { levels[$0] }, sample: kept.map { sample[$0] },
+            maximum: kept.map { maximum[$0] })
     }
 }

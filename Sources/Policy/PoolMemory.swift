@@ -39,6 +39,8 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     package var queueing: [Since] = []
     /// The largest batch seen on a settled replica while requests waited there for long.
     package var learnedCapacity: Double?
+    /// Optional, as memories that were stored earlier lack it.
+    package var work: WorkMeter?
     /// Kept while there is a budget for a day.
     package var spending: Spending?
     /// Whether forecasts were good enough to be acted on, by the latest one.

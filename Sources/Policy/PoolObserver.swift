@@ -12,10 +12,12 @@ package struct PoolObserver: Hashable, Sendable, Codable {
         var promptTokens: Double?
         var generationTokens: Double?
         var iterations: Double?
+        var finished: Double?
         /// Since when the work counters have stood still.
         var stillSince: Timestamp
         var promptTokensPerSecond: Double?
         var generationTokensPerSecond: Double?
+        var finishedPerSecond: Double?
     }
 
     /// Gauges above zero whose counters stand still for this long are left over from requests that went away
@@ -57,6 +59,7 @@ package struct PoolObserver: Hashable, Sendable, Codable {
         row.kvCacheUsage = sample.maximum(\.kvCacheUsage)
         row.promptTokensPerSecond = past.promptTokensPerSecond
         row.generationTokensPerSecond = past.generationTokensPerSecond
+        row.finishedPerSecond = past.finishedPerSecond
         row.age = now - sampledAt
         row.answeringSince = past.answeringSince
         row.condition = condition(of: row, reading, past, maximumAge: maximumAge, at: now)
@@ -78,6 +81,7 @@ package struct PoolObserver: Hashable, Sendable, Codable {
         let iterations = sample.total(\.iterationsTotal)
         let prompt = sample.total(\.promptTokensTotal)
         let generation = sample.total(\.generationTokensTotal)
+        let finished = sample.total(\.requestsFinishedTotal)
         var past =
             engines[id]
             ?? Past(answeringSince: sampledAt, sampledAt: sampledAt, iterations: iterations, stillSince: sampledAt)
@@ -86,12 +90,13 @@ package struct PoolObserver: Hashable, Sendable, Codable {
         if elapsed > 0 {
             past.promptTokensPerSecond = rate(from: past.promptTokens, to: prompt, seconds: elapsed)
             past.generationTokensPerSecond = rate(from: past.generationTokens, to: generation, seconds: elapsed)
+            past.finishedPerSecond = rate(from: past.finished, to: finished, seconds: elapsed)
             if (iterations, prompt, generation) != (past.iterations, past.promptTokens, past.generationTokens) {
                 past.stillSince = sampledAt
             }
         }
         (past.sampledAt, past.iterations) = (sampledAt, iterations)
-        (past.promptTokens, past.generationTokens) = (prompt, generation)
+        (past.promptTokens, past.generationTokens, past.finished) = (prompt, generation, finished)
         engines[id] = past
         return past
     }

@@ -6,6 +6,9 @@ extension Reason: CustomStringConvertible {
         switch self {
         case .demand(let requests, let capacity, let load):
             "\(number(requests)) requests on replicas of \(number(capacity)): load \(percent(load))"
+        case .objective(let candidate, _, _, isLearning: true): "\(candidate), until something has proved itself better"
+        case .objective(let candidate, let share, let required, isLearning: false):
+            "\(candidate): \(percent(share)) in time, \(percent(required)) required"
         case .capacityUnknown: "the capacity of a replica is neither configured nor learned yet"
         case .withinTolerance(let load, let threshold, let tolerance):
             "load \(percent(load)) is within \(percent(tolerance)) of \(percent(threshold))"

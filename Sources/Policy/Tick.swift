@@ -46,8 +46,12 @@ package struct TickOutput: Hashable, Sendable, Codable {
     /// The supply as the decision counted it; `nil` when the fleet is unknown.
     package var supply: Supply?
     package var demand: Demand
+    /// What the tick teaches. `nil` in records of earlier versions.
+    package var work: PoolWork?
     /// `nil` where nobody forecasts, and before the first sample.
     package var forecast: PoolForecast?
+    /// By what an objective is kept; `nil` without one, and while it is not known how much a replica carries.
+    package var choice: ShadowChoice?
     /// What to ask of the control plane; at most one thing a tick.
     package var action: PlannedAction?
     /// What happened to replicas, found out in this tick.

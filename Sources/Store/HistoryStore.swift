@@ -1,5 +1,4 @@
 package import Fleet
-package import Forecast
 import Foundation
 import GRDB
 package import Policy
@@ -126,33 +125,55 @@ package final class HistoryStore: Sendable {
         }
     }
 
-    // MARK: Forecasters
+    // MARK: Learning
 
-    /// Keeps the state of a forecaster after the tick at `moment`; of each day the last one stays, until `prune`. What a
+    /// Keeps what a pool has learned up to the tick at `moment`; of each day the last state stays, until `prune`. What a
     /// clock that was ahead has left is dropped.
-    package func save(_ forecaster: Forecaster, of pool: PoolID, at moment: Timestamp) async throws(HistoryError) {
-        try await write("the forecaster of \(pool)") { db in
+    package func save(_ learning: PoolLearning, of pool: PoolID, at moment: Timestamp) async throws(HistoryError) {
+        try await write("what \(pool) has learned") { db in
             try db.execute(
-                sql: "INSERT OR REPLACE INTO forecaster (pool, day, at, state) VALUES (?, ?, ?, ?)",
+                sql: "INSERT OR REPLACE INTO learning (pool, day, at, state) VALUES (?, ?, ?, ?)",
                 arguments: [
                     pool.rawValue, moment.wholeSecondsSince1970.floorDivided(by: 86_400).quotient,
-                    moment.millisecondsSince1970, try Self.json(forecaster),
+                    moment.millisecondsSince1970, try Self.json(learning),
                 ])
             try db.execute(
-                sql: "DELETE FROM forecaster WHERE pool = ? AND at > ?",
+                sql: "DELETE FROM learning WHERE pool = ? AND at > ?",
                 arguments: [pool.rawValue, moment.millisecondsSince1970])
         }
     }
 
     /// The latest state that was kept up to a moment, with the tick after which it was; `nil` without one.
-    package func forecaster(
+    package func learning(
         of pool: PoolID, upTo moment: Timestamp
-    ) async throws(HistoryError) -> (at: Timestamp, forecaster: Forecaster)? {
-        try await read("the forecaster of \(pool)") { db in
+    ) async throws(HistoryError) -> (at: Timestamp, learning: PoolLearning)? {
+        try await read("what \(pool) has learned") { db in
             let row = try Row.fetchOne(
-                db, sql: "SELECT at, state FROM forecaster WHERE pool = ? AND at <= ? ORDER BY day DESC LIMIT 1",
+                db, sql: "SELECT at, state FROM learning WHERE pool = ? AND at <= ? ORDER BY day DESC LIMIT 1",
                 arguments: [pool.rawValue, moment.millisecondsSince1970])
             return try row.map { (Timestamp(millisecondsSince1970: $0["at"]), try Self.value($0["state"])) }
+        }
+    }
+
+    /// What `learning` becomes by the recorded ticks from `start` up to and not including `end`. Reads no more of a tick
+    /// than that takes, so weeks of them are quick.
+    package func taught(
+        _ learning: PoolLearning, by pool: PoolID, _ settings: PolicySettings, from start: Timestamp, to end: Timestamp
+    ) async throws(HistoryError) -> PoolLearning {
+        try await read("the work of \(pool)") { db in
+            let rows = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT at, json_extract(output, '$.work') AS work FROM tick
+                    WHERE pool = ? AND at >= ? AND at < ? AND work IS NOT NULL ORDER BY at
+                    """,
+                arguments: [pool.rawValue, start.millisecondsSince1970, end.millisecondsSince1970])
+            var taught = learning
+            while let row = try rows.next() {
+                taught.replay(
+                    try Self.value(row["work"]), settings, now: Timestamp(millisecondsSince1970: row["at"]))
+            }
+            return taught
         }
     }
 
@@ -247,7 +268,7 @@ package final class HistoryStore: Sendable {
             try db.execute(sql: "DELETE FROM tick WHERE at < ?", arguments: [limit])
             try db.execute(sql: "DELETE FROM action WHERE at < ? AND closed_at IS NOT NULL", arguments: [limit])
             try db.execute(sql: "DELETE FROM boot WHERE ready_at < ?", arguments: [limit])
-            try db.execute(sql: "DELETE FROM forecaster WHERE at < ?", arguments: [limit])
+            try db.execute(sql: "DELETE FROM learning WHERE at < ?", arguments: [limit])
             try db.execute(sql: "DELETE FROM settings WHERE id NOT IN (SELECT DISTINCT settings FROM tick)")
         }
     }

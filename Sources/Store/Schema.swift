@@ -28,11 +28,11 @@ enum Schema {
                     ) WITHOUT ROWID;
                     """)
         }
-        migrator.registerMigration("forecaster") { db in
+        migrator.registerMigration("learning") { db in
             // The last state of each day.
             try db.execute(
                 sql: """
-                    CREATE TABLE forecaster (
+                    CREATE TABLE learning (
                         pool TEXT NOT NULL, day INTEGER NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL,
                         PRIMARY KEY (pool, day)
                     ) WITHOUT ROWID;

@@ -32,7 +32,7 @@ struct TestPool: Sendable {
         settings.scaleUp.cooldown = .seconds(60)
         settings.scaleDown.after = .seconds(60)
         settings.scaleDown.cooldown = .seconds(60)
-        settings.scaleDown.step.replicas = 3
+        settings.scaleDown.step = StepLimit(replicas: 3, per: .zero)
     }
 
     /// The history file, opened as a new process would.

@@ -65,6 +65,7 @@ import Testing
         #expect(config.retention == .seconds(14 * 86_400))
         let pool = try Self.pool("minimal")
         var settings = PolicySettings()
+        settings.objective = WaitObjective()
         (settings.capacity, settings.maximum) = (16, 4)
         #expect(pool.settings == settings)
         #expect(pool.driver == nil)

@@ -16,6 +16,14 @@ import Testing
 
     static let cases = [
         Case("min: 1") { _ in },
+        Case("objective: off") { $0.objective = nil },
+        Case("objective: {share: 95%, wait: 30s}") { $0.objective = WaitObjective(share: 0.95, wait: .seconds(30)) },
+        Case("target_load: 70%") { ($0.objective, $0.scaleUp.loadAbove) = (nil, 0.7) },
+        Case("policy: {scale_up: {load_above: 70%}}") { ($0.objective, $0.scaleUp.loadAbove) = (nil, 0.7) },
+        Case("objective: off\ntarget_load: 70%") { ($0.objective, $0.scaleUp.loadAbove) = (nil, 0.7) },
+        Case("policy: {scale_down: {cooldown: 10m, after: 5m}}") {
+            ($0.scaleDown.cooldown, $0.scaleDown.after) = (.seconds(600), .seconds(300))
+        },
         Case("policy: {kv_cache_above: off}") { $0.signals.kvCacheAbove = nil },
         Case("policy: {kv_cache_above: 85%}") { $0.signals.kvCacheAbove = 0.85 },
         Case("policy: {tokens_per_second: 2500}") { $0.signals.tokensPerSecond = 2500 },
@@ -38,9 +46,18 @@ import Testing
         let config = try parse(pool(row.lines))
         #expect(config.warnings.isEmpty)
         var settings = PolicySettings()
+        settings.objective = WaitObjective()
         row.change(&settings)
         #expect(config.pools.first?.settings == settings)
         #expect(try parse(config.describe(), file: "/x.yaml").pools == config.pools)
+    }
+
+    @Test("an objective and a load are two ways of sizing")
+    func objective() {
+        #expect(
+            problems(pool("objective: {}\ntarget_load: 70%")) == [
+                "scale-agent.yaml:3:16: pools[0].objective: it sizes the pool by waits, and target_load by load; keep one of them"
+            ])
     }
 
     @Test("a budget needs a bound and a price")

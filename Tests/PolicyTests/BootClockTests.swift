@@ -56,21 +56,22 @@ import Testing
     }
 
     @Test(
-        "boots that are known are credited: only what may come late stays on top",
+        "boots count as far as they are expected in time; until any are known, nothing shrinks beside them",
         arguments: [
-            ([30, 30, 30], 30, 5, 3), ([30, 30, 30], 4, 5, 5), ([30], 30, 5, 3), ([800], 30, 5, 3),
-            ([800, 800, 800], 30, 5, 5),
-            ([], 30, 5, nil),
+            ([30, 30, 30], 30, 8, nil), ([30, 30, 30], 4, 8, nil), ([230], 30, 6, nil), ([800], 30, 6, 7),
+            ([800, 800, 800], 30, 8, 10), ([800, 800, 800], 30, 6, 7), ([800, 800, 800], 30, 5, nil), ([], 30, 5, nil),
         ] as [([Int], Int, Int, Int?)])
-    func credit(ages: [Int], measured: Int, serving: Int, kept: Int?) {
+    func credit(ages: [Int], measured: Int, target: Int, needed: Int?) {
+        let serving = 5
         var tick = context(requests: 8, serving: serving, booting: ages.count)
         tick.memory.boots = clock(Array(repeating: 200, count: measured))
         tick.settings.boot.expected = .seconds(200)
         for (index, age) in ages.enumerated() {
             tick.fleet.replicas[serving + index].launchedAt = tick.now - .seconds(age)
         }
-        let proposal = BootsInFlight().propose(tick, target: 2)
-        #expect(proposal?.target == (measured < BootClock.needed ? tick.current : kept))
+        #expect(BootCredit().propose(tick, target: target)?.target == needed)
+        let isHeld = !ages.isEmpty && measured < BootClock.needed
+        #expect(BootsInFlight().propose(tick, target: 2)?.target == (isHeld ? tick.current : nil))
     }
 
     @Test(

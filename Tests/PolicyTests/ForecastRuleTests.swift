@@ -63,7 +63,7 @@ import Testing
                 $0.scaleDown.cooldown = .zero
             }
             pool.controller = PoolController(
-                pool: PoolID(rawValue: "p"), settings: pool.controller.settings, forecaster: trained)
+                pool: PoolID(rawValue: "p"), settings: pool.controller.settings, learning: trained)
             var overload = 0
             for slot in 0..<960 {
                 pool.running = wave(slot)
@@ -73,7 +73,7 @@ import Testing
             let cordons = pool.log.flatMap(\.output.events).count { if case .cordoned = $0 { true } else { false } }
             return (overload, cordons)
         }
-        #expect(trained.skill(over: .seconds(435))?.isActive == true)
+        #expect(trained.forecaster.skill(over: .seconds(435))?.isActive == true)
         let (with, without) = (late(act: true), late(act: false))
         #expect(with.overload * 4 < without.overload, "\(with), \(without)")
         #expect(with.cordons < without.cordons, "\(with), \(without)")
@@ -81,18 +81,18 @@ import Testing
 
     @Test("constant load settles with a forecaster too, and a young pool is as it was", arguments: [0, 300, 1800])
     func constant(bootSeconds: Int) {
-        func run(_ forecaster: Forecaster?, hours: Int) -> VirtualPool {
+        func run(_ learning: PoolLearning?, hours: Int) -> VirtualPool {
             var pool = VirtualPool(replicas: 3, boot: .seconds(bootSeconds)) {
                 $0.boot.deadline = .seconds(3600)
                 $0.scaleDown.after = .seconds(60)
             }
             pool.controller = PoolController(
-                pool: PoolID(rawValue: "p"), settings: pool.controller.settings, forecaster: forecaster)
+                pool: PoolID(rawValue: "p"), settings: pool.controller.settings, learning: learning)
             pool.running = 47
             pool.run(.seconds(3600 * hours))
             return pool
         }
-        let fresh = PolicySettings().newForecaster
+        let fresh = PoolLearning(PolicySettings())
         let (with, without) = (run(fresh, hours: 1), run(nil, hours: 1))
         #expect(with.log.map(\.output.decision) == without.log.map(\.output.decision))
         let long = run(fresh, hours: 8)

@@ -45,7 +45,7 @@ import Testing
                 let memory = Bool.random(using: &random) ? pool.controller.memory : PoolMemory()
                 pool.controller = PoolController(
                     pool: PoolID(rawValue: "p"), settings: pool.controller.settings, memory: memory,
-                    forecaster: pool.controller.forecaster)
+                    learning: pool.controller.learning)
             }
         }
     }
@@ -73,7 +73,7 @@ import Testing
             if memory.wasBlind { #expect(output.events.allSatisfy { !isCordon($0) }, comment) }
             // No growth inside its own cooldown, unless the minimum asks for it.
             if case .grow = output.action?.action, let last = memory.lastScaleUp, target > settings.minimum {
-                #expect(at - last >= settings.scaleUp.cooldown || memory.pending != nil, comment)
+                #expect(at - last >= (settings.scaleUp.cooldown ?? .seconds(30)) || memory.pending != nil, comment)
             }
             // Victims are named, known and at most one a tick (boots past their deadline and dead ones aside).
             #expect(output.events.count(where: isCordon) <= 1, comment)

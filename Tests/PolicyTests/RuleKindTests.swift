@@ -40,7 +40,7 @@ import Testing
             var world = PropertyTests.World(seed: UInt64(seed))
             world.pool.usdPerHour = 4
             world.pool.controller = PoolController(
-                pool: PoolID(rawValue: "p"), settings: world.pool.controller.settings, forecaster: trained)
+                pool: PoolID(rawValue: "p"), settings: world.pool.controller.settings, learning: trained)
             for step in 0..<200 {
                 world.disturb()
                 var (without, with) = (world.pool, world.pool)
@@ -67,7 +67,7 @@ import Testing
         world.pool.usdPerHour = 4
         for rule in Self.switches { rule.on(&world.pool.controller.settings) }
         world.pool.controller = PoolController(
-            pool: PoolID(rawValue: "p"), settings: world.pool.controller.settings, forecaster: trained)
+            pool: PoolID(rawValue: "p"), settings: world.pool.controller.settings, learning: trained)
         let kinds = Dictionary(uniqueKeysWithValues: PoolController.rules.map { ($0.name, $0.kind) })
         for step in 0..<200 {
             world.disturb()

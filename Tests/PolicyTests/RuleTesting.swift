@@ -41,12 +41,15 @@ func forecast(_ requests: Double, active: Bool = true) -> PoolForecast {
     return forecast
 }
 
-/// A forecaster that has watched a day of waves, 10 to 50 requests each hour, until `VirtualPool` begins.
-let trained: Forecaster = {
-    var forecaster = PolicySettings().newForecaster
+/// What is learned by one that has watched a day of waves, 10 to 50 requests each hour, until `VirtualPool` begins.
+let trained: PoolLearning = {
+    var learning = PoolLearning(PolicySettings())
     let start = VirtualPool(replicas: 0).now
-    for slot in -5760..<0 { forecaster.observe(wave(slot), at: start + .seconds(15 * slot)) }
-    return forecaster
+    for slot in -5760..<0 {
+        let work = PoolWork(arrivals: wave(slot), boot: .seconds(420))
+        learning.replay(work, PolicySettings(), now: start + .seconds(15 * slot))
+    }
+    return learning
 }()
 
 /// Triangles of an hour, in slots of 15 seconds, with some noise.

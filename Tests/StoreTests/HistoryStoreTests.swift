@@ -78,28 +78,28 @@ import Testing
         #expect(demand.map(\.requests) == written.map(\.output.demand.sample) && demand.map(\.requests) == [21, nil])
     }
 
-    @Test("forecasters are kept, one a day, and found by the moment")
-    func forecasters() async throws {
+    @Test("what was learned is kept, one state a day, and found by the moment")
+    func learning() async throws {
         let store = try HistoryStore(path: nil)
-        #expect(try await store.forecaster(of: pool, upTo: start) == nil)
-        var forecaster = Forecaster(horizons: [.seconds(300)])
-        var kept: [Forecaster] = []
+        #expect(try await store.learning(of: pool, upTo: start) == nil)
+        var learning = PoolLearning(PolicySettings())
+        var kept: [PoolLearning] = []
         for hour in 0..<40 {
             let now = Timestamp(millisecondsSince1970: Int64(hour) * 3_600_000)
-            forecaster.observe(Double(hour), at: now)
-            kept.append(forecaster)
-            try await store.save(forecaster, of: pool, at: now)
+            learning.replay(PoolWork(arrivals: Double(hour), boot: .seconds(420)), PolicySettings(), now: now)
+            kept.append(learning)
+            try await store.save(learning, of: pool, at: now)
         }
-        func found(_ hour: Int) async throws -> Forecaster? {
-            try await store.forecaster(of: pool, upTo: Timestamp(millisecondsSince1970: Int64(hour) * 3_600_000))?
-                .forecaster
+        func found(_ hour: Int) async throws -> PoolLearning? {
+            try await store.learning(of: pool, upTo: Timestamp(millisecondsSince1970: Int64(hour) * 3_600_000))?
+                .learning
         }
         #expect(try await found(50) == kept[39])
         #expect(try await found(30) == kept[23])
         #expect(try await found(20) == nil)
         try await store.prune(before: Timestamp(millisecondsSince1970: 30 * 3_600_000))
         #expect(try await found(30) == nil)
-        #expect(try await store.forecaster(of: PoolID(rawValue: "other"), upTo: .init(secondsSince1970: 1e9)) == nil)
+        #expect(try await store.learning(of: PoolID(rawValue: "other"), upTo: .init(secondsSince1970: 1e9)) == nil)
     }
 
     @Test("a recorded tick comes back whole and decides the same again, bit for bit")

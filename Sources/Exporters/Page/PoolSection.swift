@@ -65,8 +65,10 @@ struct PoolSection {
         let parts = [(demand.running, "running"), (demand.waiting, "waiting"), (demand.held, "held")]
             .compactMap { value, name in value.map { "\(shortNumber($0)) \(name)" } }
         var tiles = tile("demand", cell(demand.requests), parts.joined(separator: ", "))
-        tiles += tile(
-            "load", cell(pool.load, percentText), "grows above \(percentText(pool.settings.scaleUp.loadAbove))")
+        let sizing =
+            pool.output?.choice.map { "sized by \($0.followed.candidate)" }
+            ?? "grows above \(percentText(pool.settings.scaleUp.loadAbove))"
+        tiles += tile("load", cell(pool.load, percentText), sizing)
         tiles += forecastTile
         let capacitySource = pool.settings.capacity == nil ? "per replica, learned" : "per replica, configured"
         tiles += tile("capacity", cell(pool.capacity), pool.capacity == nil ? "not learned yet" : capacitySource)

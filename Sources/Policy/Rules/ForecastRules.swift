@@ -9,7 +9,7 @@ struct ForecastNeed: Rule {
     let kind = RuleKind.need
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        guard tick.settings.signals.actsOnForecast, let forecast = tick.forecast, forecast.skill.isActive,
+        guard !tick.isSteered, tick.settings.signals.actsOnForecast, let forecast = tick.forecast, forecast.skill.isActive,
             let requests = forecast.expected(tick.settings.forecast), let needed = tick.replicas(for: requests)
         else { return nil }
         // Headroom is added later; here it must not make up for what is missing.
@@ -24,7 +24,8 @@ struct ForecastHold: Rule {
     let kind = RuleKind.hold
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        guard tick.settings.signals.actsOnForecast, let ahead = tick.forecast?.untilBreakEven,
+        guard !tick.isSteered || tick.settings.minimumBilling != nil, tick.settings.signals.actsOnForecast,
+            let ahead = tick.forecast?.untilBreakEven,
             let requests = ahead.largest(tick.settings.forecast), let needed = tick.replicas(for: requests)
         else { return nil }
         return Proposal(needed + tick.spare, .neededAgain(requests: requests, within: ahead.lead))
@@ -44,7 +45,7 @@ struct Consolidation: Rule {
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let most = tick.demand.requestsAtMost.map { $0 * (1 + tick.spareShare) }
         let threshold = tick.settings.scaleUp.loadAbove * Self.share
-        guard tick.settings.signals.actsOnForecast, tick.forecast?.skill.isActive == true,
+        guard !tick.isSteered, tick.settings.signals.actsOnForecast, tick.forecast?.skill.isActive == true,
             tick.settings.scaleDown.loadBelow == nil,
             let fewer = tick.load(of: most, on: tick.current - 1 - tick.spare), fewer > threshold
         else { return nil }

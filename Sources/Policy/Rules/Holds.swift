@@ -37,7 +37,7 @@ struct Band: Rule {
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let most = tick.demand.requestsAtMost
-        guard let load = tick.load(of: most, on: tick.current),
+        guard !tick.isSteered, let load = tick.load(of: most, on: tick.current),
             let fewer = tick.load(of: most.map { $0 * (1 + tick.spareShare) }, on: tick.current - 1 - tick.spare)
         else { return nil }
         if let below = tick.settings.scaleDown.loadBelow, load >= below {
@@ -49,11 +49,8 @@ struct Band: Rule {
     }
 }
 
-/// While ordered replicas are on their way, as many more stay as may not arrive by the time at which one ordered now would.
-///
-/// Worked example: of 3 boots two are in time (0.99 each) and one takes longer than any before (0.4): 0.62 of them are
-/// expected to be late, so one replica more than the target stays. Until the pool's boots are known,
-/// and while orders are not delivered, which nobody can take back, the count stays as it is.
+/// While ordered replicas are on their way, the count stays as it is until the pool's boots are known; and while orders are
+/// not delivered, which nobody can take back.
 struct BootsInFlight: Rule {
     let name = RuleName.bootsInFlight
     let kind = RuleKind.hold
@@ -64,19 +61,7 @@ struct BootsInFlight: Rule {
         guard tick.memory.boots.isKnown, tick.supply.undelivered == 0 else {
             return Proposal(tick.current, .bootsInFlight(boots))
         }
-        let expected = tick.supply.booting.map(chance(in: tick)).reduce(0, +)
-        let late = wholeReplicas((Double(boots) - expected).rounded(.up))
-        return Proposal(target + late, .bootsCredited(boots: boots, inTime: expected))
-    }
-
-    /// That a boot is over by the time at which one ordered now would be.
-    private func chance(in tick: TickContext) -> (ReplicaID) -> Double {
-        let (clock, expected) = (tick.memory.boots, tick.settings.boot.expected)
-        let lead = clock.p90(expected: expected)
-        return { id in
-            let launched = tick.fleet.replicas.first { $0.id == id }?.launchedAt ?? tick.memory.booting.since(id)
-            return clock.chance(within: lead, age: max(.zero, tick.now - (launched ?? tick.now)), expected: expected)
-        }
+        return nil
     }
 }
 
@@ -88,6 +73,7 @@ struct Dwell: Rule {
     static let least: Duration = .seconds(600)
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        guard !tick.isSteered || tick.settings.scaleDown.after != nil else { return nil }
         let boot = tick.memory.boots.p90(expected: tick.settings.boot.expected)
         let needed = tick.settings.scaleDown.after ?? max(Self.least, boot * 2)
         let calm = tick.memory.calmSince.map { tick.now - $0 } ?? .zero
@@ -105,7 +91,7 @@ struct CooldownDown: Rule {
         guard let last = [tick.memory.lastScaleUp, tick.memory.lastScaleDown].compactMap({ $0 }).max() else {
             return nil
         }
-        let remaining = tick.settings.scaleDown.cooldown - (tick.now - last)
+        let remaining = tick.cooldownDown - (tick.now - last)
         return remaining > .zero ? Proposal(tick.current, .cooldown(remaining: remaining)) : nil
     }
 }
@@ -117,8 +103,8 @@ struct DrainPending: Rule {
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let draining = tick.supply.draining
-        guard !draining.isEmpty else { return nil }
-        let room = tick.settings.scaleDown.step.replicas - draining.count
+        guard !draining.isEmpty, let step = tick.stepDown else { return nil }
+        let room = step.replicas - draining.count
         return Proposal(tick.current - max(0, room), .drainPending(draining))
     }
 }
@@ -129,7 +115,7 @@ struct StepDown: Rule {
     let kind = RuleKind.hold
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        let step = tick.settings.scaleDown.step
+        guard let step = tick.stepDown else { return nil }
         let room = step.replicas - tick.changes(within: step.per) { $0 < 0 }
         return Proposal(tick.current - max(0, room), .step(replicas: step.replicas, per: step.per))
     }

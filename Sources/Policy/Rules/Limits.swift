@@ -7,7 +7,7 @@ struct CooldownUp: Rule {
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         guard let last = tick.memory.lastScaleUp else { return nil }
-        let remaining = tick.settings.scaleUp.cooldown - (tick.now - last)
+        let remaining = tick.cooldownUp - (tick.now - last)
         guard remaining > .zero, target > tick.current else { return nil }
         return Proposal(tick.current, .cooldown(remaining: remaining))
     }
@@ -58,7 +58,7 @@ extension TickContext {
         let mayShrink =
             demand.missing == 0 && demand.engines > 0 && supply.draining.isEmpty
             && AfterGap().propose(self, target: target) == nil && !isSomeUnreached
-        let step = mayShrink ? max(0, settings.scaleDown.step.replicas) : 0
+        let step = mayShrink ? max(0, stepDown?.replicas ?? 1) : 0
         return max(maximum, current - step)
     }
 

@@ -1,5 +1,20 @@
 import Fleet
 
+/// As many replicas as the candidate asks for that keeps the objective at the least cost.
+struct ObjectiveNeed: Rule {
+    let name = RuleName.objective
+    let kind = RuleKind.need
+
+    func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        guard let choice = tick.choice else { return nil }
+        let followed = choice.followed
+        return Proposal(
+            choice.desired,
+            .objective(
+                followed.candidate, share: followed.share, required: choice.required, isLearning: choice.isLearning))
+    }
+}
+
 /// Enough replicas for the requests that are there, at the load that growth aims at.
 ///
 /// Worked example: 22 requests, capacity 8, `load_above` 0.6: 22 / 4.8 = 4.6, so 5 replicas. On 4 replicas the load is
@@ -9,7 +24,7 @@ struct ObservedDemand: Rule {
     let kind = RuleKind.need
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        guard let requests = tick.demand.requests else { return nil }
+        guard !tick.isSteered, let requests = tick.demand.requests else { return nil }
         guard let capacity = tick.capacity, let needed = tick.replicas(for: requests),
             let load = tick.load(of: requests, on: tick.current)
         else {
@@ -49,6 +64,33 @@ struct Queue: Rule {
     }
 }
 
+/// Boots count as far as they are expected to be over by the time at which one ordered now would be; as many more replicas
+/// are needed as may not. A boot that has taken two ticks more than any before, or a tenth, may still be an ordinary one.
+///
+/// Worked example: of 3 boots two are in time (0.99 each) and one takes longer than any before (0.4): 0.62 of them are
+/// expected to be late, which makes one replica more.
+struct BootCredit: Rule {
+    let name = RuleName.bootCredit
+    let kind = RuleKind.need
+
+    func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        let (booting, clock, expected) = (tick.supply.booting, tick.memory.boots, tick.settings.boot.expected)
+        guard !booting.isEmpty, clock.isKnown, target > tick.supply.serving.count else { return nil }
+        let lead = clock.p90(expected: expected)
+        let grace = max(tick.settings.interval * 2, lead / 10)
+        let inTime = booting.reduce(0) { sum, id in
+            let launched = tick.fleet.replicas.first { $0.id == id }?.launchedAt ?? tick.memory.booting.since(id)
+            let age = max(.zero, tick.now - (launched ?? tick.now) - grace)
+            return sum + clock.chance(within: lead, age: age, expected: expected)
+        }
+        let late = wholeReplicas((Double(booting.count) - inTime).rounded())
+        guard late > 0 else { return nil }
+        // Boots that are not needed need nobody in their place.
+        let more = min(late, target - tick.supply.serving.count)
+        return Proposal(target + more, .bootsCredited(boots: booting.count, inTime: inTime))
+    }
+}
+
 /// Replicas, or a share of the demand, above what is needed.
 struct HeadroomRule: Rule {
     let name = RuleName.headroom
@@ -60,7 +102,8 @@ struct HeadroomRule: Rule {
             guard spare > 0, target > 0 else { return nil }
             return Proposal(target + spare, .headroom(replicas: spare))
         case .ratio(let share):
-            guard share > 0, let requests = tick.demand.requests.map({ $0 * (1 + share) }),
+            // An objective has it in the capacity that it counts on.
+            guard !tick.isSteered, share > 0, let requests = tick.demand.requests.map({ $0 * (1 + share) }),
                 let needed = tick.replicas(for: requests), needed > target
             else { return nil }
             if let tolerable = tick.tolerable(requests, needed: needed, on: tick.current) { return tolerable }

@@ -58,6 +58,20 @@ package struct TickContext: Sendable {
     package var capacity: Double?
     /// `nil` where nobody forecasts, and before the first sample.
     package var forecast: PoolForecast?
+    /// `nil` where load sizes the pool and not an objective.
+    package var choice: ShadowChoice?
+
+    /// Whether the objective sizes the pool. Thresholds and delays then hold where the operator has set them, and have no
+    /// defaults.
+    package var isSteered: Bool { choice != nil }
+
+    /// `nil`: as many as there are.
+    var stepDown: StepLimit? {
+        settings.scaleDown.step ?? (isSteered ? nil : StepLimit(replicas: 1, per: .zero))
+    }
+
+    var cooldownDown: Duration { settings.scaleDown.cooldown ?? (isSteered ? .zero : .seconds(300)) }
+    var cooldownUp: Duration { settings.scaleUp.cooldown ?? (isSteered ? .zero : .seconds(30)) }
 
     /// Replicas that the decision counts on now.
     package var current: Int { supply.current }

@@ -17,7 +17,7 @@ import func Glibc.exp
 /// All is learned online; nothing looks ahead. A step is O(candidates), and memory does not grow. A value: a copy, or one
 /// decoded from what it encoded, goes on bit for bit as the original would.
 package struct ShadowFleets: Hashable, Sendable, Encodable {
-    package let settings: ShadowSettings
+    package private(set) var settings: ShadowSettings
     var fleets: [ShadowFleet]
     var boots: BootRing
     var ledgers: ShadowLedgers
@@ -54,6 +54,15 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
         boots = BootRing(fleets: count)
         ledgers = ShadowLedgers(candidates: count)
         chosen = Array(repeating: ShadowCandidate.first, count: ShadowLedgers.parts)
+    }
+
+    /// Takes over settings under which the evidence holds.
+    ///
+    /// - Returns: whether these are such.
+    mutating func adopt(_ new: ShadowSettings) -> Bool {
+        guard (new.objective, new.interval) == (settings.objective, settings.interval) else { return false }
+        settings = new
+        return true
     }
 
     // MARK: - Steps

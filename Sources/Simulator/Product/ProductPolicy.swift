@@ -96,6 +96,8 @@ package struct ProductPolicy: ScalingPolicy {
         var second: Double
         var running: Double
         var waiting: Double
+        /// Requests that finished in a second.
+        var finished: Double
         /// Of each engine, where the simulator has engines.
         var kvCacheUsage: [Double]
     }
@@ -108,7 +110,8 @@ package struct ProductPolicy: ScalingPolicy {
         let capacity = view.capacityPerSecond
         var reading = Reading(
             second: view.second - load.ageSeconds, running: load.served / (capacity * view.binSeconds) * slots,
-            waiting: load.backlog / (capacity * serviceSeconds) * slots, kvCacheUsage: [])
+            waiting: load.backlog / (capacity * serviceSeconds) * slots,
+            finished: load.served / view.binSeconds / capacity / serviceSeconds * slots, kvCacheUsage: [])
         if let engines = view.engines, !engines.isEmpty {
             reading.running = Double(engines.reduce(0) { $0 + $1.running })
             reading.waiting = Double(engines.reduce(0) { $0 + $1.waiting })
@@ -152,6 +155,7 @@ package struct ProductPolicy: ScalingPolicy {
             var engine = EngineObservation(
                 id: entry.id, condition: .answering, running: reading.running * share, waiting: reading.waiting * share)
             if age > controller.settings.maximumAge { engine.condition = .silent("no reading for \(age.seconds) s") }
+            engine.finishedPerSecond = reading.finished * share
             if ready < reading.kvCacheUsage.count { engine.kvCacheUsage = reading.kvCacheUsage[ready] }
             (engine.age, engine.answeringSince) = (age, moment(since))
             ready += 1

@@ -135,7 +135,8 @@ struct BacktestCommand: AsyncParsableCommand {
                 "warning: the pool's maximum of \(settings.maximum) is below the peak need of \(peak)")
         }
         let controller = PoolController(
-            pool: pool?.id ?? PoolID(rawValue: "backtest"), settings: settings, forecaster: settings.newForecaster)
+            pool: pool?.id ?? PoolID(rawValue: "backtest"), settings: settings,
+            learning: PoolLearning(settings))
         let started = ContinuousClock.now
         let own = simulator.run(ProductPolicy(controller, startsAt: report.start), keepsTimeline: true)
         var row = BacktestReport.Row(BacktestReport.productName, own)
@@ -191,6 +192,7 @@ struct BacktestCommand: AsyncParsableCommand {
         var settings = pool?.settings ?? PolicySettings()
         settings.interval = .milliseconds(Int64((scenario.binSeconds * 1000).rounded()))
         guard pool == nil else { return settings }
+        settings.objective = WaitObjective(share: min(share, 0.9999), wait: wait.duration)
         settings.capacity = 16
         settings.maximum = scenario.maximumReplicas
         settings.boot.expected = .milliseconds(Int64((scenario.bootSeconds * 1000).rounded()))

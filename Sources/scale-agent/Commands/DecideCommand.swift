@@ -63,17 +63,17 @@ struct DecideCommand: AsyncParsableCommand {
             let parts = try await assembly.parts(of: pool)
             let file = config.stateDirectory + "/history.sqlite"
             var state: LastState?
-            var forecaster: Forecaster?
+            var learning: PoolLearning?
             if FileManager.default.fileExists(atPath: file) {
                 let history = try HistoryStore(reading: file)
                 state = try await history.lastState(of: pool.id)
-                forecaster = await PoolTicker.forecaster(
+                learning = await PoolTicker.learning(
                     of: pool.id, parts.settings, from: history, at: Surroundings.now(),
                     Surroundings.logger(level: .error))
                 history.close()
             }
             var ticker = await PoolTicker(
-                parts: parts, state: state, forecaster: forecaster, at: Surroundings.now(),
+                parts: parts, state: state, learning: learning, at: Surroundings.now(),
                 logger: Surroundings.logger(level: .error))
             await ticker.tick(at: Surroundings.now())
             guard let output = ticker.snapshot.output else { throw StartError("pool \(pool.id): cancelled") }
