@@ -58,8 +58,12 @@ extension PolicySettings {
             )
         }
         readObjective(
-            pool, sizedBy: pool.has("target_load") ? "target_load" : up.has("load_above") ? "scale_up.load_above"
-                : down.has("load_below") ? "scale_down.load_below" : nil, &settings)
+            pool,
+            sizedBy: pool.has("target_load")
+                ? "target_load"
+                : up.has("load_above")
+                    ? "scale_up.load_above"
+                    : down.has("load_below") ? "scale_down.load_below" : nil, &settings)
         // Explicit thresholds hold exactly; a single target gets some slack.
         if settings.scaleDown.loadBelow != nil { settings.tolerance = 0 }
 

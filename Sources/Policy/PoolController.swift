@@ -296,7 +296,8 @@ package struct PoolController: Sendable {
 
     private mutating func note(change: Int, at now: Timestamp) {
         memory.recentSteps.append(PoolMemory.Step(at: now, change: change))
-        let longest = max(settings.scaleUp.step?.per ?? .zero, settings.scaleDown.step?.per ?? .zero, settings.interval * 4)
+        let longest = max(
+            settings.scaleUp.step?.per ?? .zero, settings.scaleDown.step?.per ?? .zero, settings.interval * 4)
         memory.recentSteps.removeAll { now - $0.at > longest }
     }
 

@@ -9,7 +9,8 @@ struct ForecastNeed: Rule {
     let kind = RuleKind.need
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        guard !tick.isSteered, tick.settings.signals.actsOnForecast, let forecast = tick.forecast, forecast.skill.isActive,
+        guard !tick.isSteered, tick.settings.signals.actsOnForecast, let forecast = tick.forecast,
+            forecast.skill.isActive,
             let requests = forecast.expected(tick.settings.forecast), let needed = tick.replicas(for: requests)
         else { return nil }
         // Headroom is added later; here it must not make up for what is missing.
