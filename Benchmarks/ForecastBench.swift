@@ -2,6 +2,7 @@ import Fleet
 import Forecast
 import FoundationEssentials
 import Glibc
+import Policy
 
 /// Times and scores forecasts; one JSON object a line. Times are of the processor, which neighbours on the machine
 /// disturb least.
@@ -10,7 +11,17 @@ enum ForecastBench {
     static func run(_ arguments: [String]) throws {
         switch (arguments.first, arguments.dropFirst()) {
         case ("fit", let files): for file in files { try fit(series(file)) }
-        case ("bank", let files): for file in files { try bank(series(file)) }
+        case ("bank", let files):
+            for file in files {
+                let near = [180, 300, 600, 900].map { Duration.seconds($0) }
+                let settings = ForecastSettings()
+                bank(try series(file), settings: settings, horizons: near, leads: near)
+                // As a pool asks.
+                var many = settings
+                many.levels = ShadowCandidate.levels
+                let leads = [Duration.seconds(225), .seconds(1050)]
+                bank(try series(file), settings: many, horizons: Forecaster.usualHorizons, leads: leads)
+            }
         case ("accuracy", let files): try accuracy(Array(files))
         default: throw ForecastBenchError.usage
         }
@@ -36,26 +47,29 @@ enum ForecastBench {
                 + "\(rounded(seconds * 1e3)), \"passes\": \(fit.passes), \"sse\": \(fit.squaredError)}")
     }
 
-    /// The bank, with four horizons and three quantiles.
-    private static func bank(_ series: SampleSeries) throws {
-        let horizons = [180, 300, 600, 900].map { Duration.seconds($0) }
+    private static func bank(
+        _ series: SampleSeries, settings: ForecastSettings, horizons: [Duration], leads: [Duration]
+    ) {
         let count = series.values.count
         let times = (0..<count).map { series.time(of: $0) }
         let replay = best {
-            var forecaster = Forecaster(step: series.step, horizons: horizons)
+            var forecaster = Forecaster(settings: settings, step: series.step, horizons: horizons)
             for slot in 0..<count { forecaster.observe(series.values[slot], at: times[slot]) }
         }
         var sum = 0.0
         let both = best {
-            var forecaster = Forecaster(step: series.step, horizons: horizons)
+            var forecaster = Forecaster(settings: settings, step: series.step, horizons: horizons)
             for slot in 0..<count {
                 forecaster.observe(series.values[slot], at: times[slot])
-                for horizon in horizons { sum += forecaster.forecast(over: horizon)?.maximum[1] ?? 0 }
+                for lead in leads { sum += forecaster.forecast(over: lead)?.maximum[1] ?? 0 }
             }
         }
-        print("{\"what\": \"bank, replay of \(count) samples\", \"cpu_ms\": \(rounded(replay * 1e3))}")
+        let levels = settings.levels.count
         print(
-            "{\"what\": \"bank, one sample and four forecasts of three quantiles\", \"cpu_us\": "
+            "{\"what\": \"bank, replay of \(count) samples, \(horizons.count) horizons, \(levels) quantiles\", "
+                + "\"cpu_ms\": \(rounded(replay * 1e3))}")
+        print(
+            "{\"what\": \"bank, one sample and \(leads.count) forecasts of \(levels) quantiles\", \"cpu_us\": "
                 + "\(rounded(both / Double(count) * 1e6)), \"of_that_observe_us\": "
                 + "\(rounded(replay / Double(count) * 1e6))}")
     }

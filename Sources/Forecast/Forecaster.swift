@@ -8,8 +8,9 @@ import func Glibc.log
 /// small regression per horizon, learned online, says how much of each to use; errors are tracked as quantiles. There is
 /// no mode for young series: what is not known yet is a feature of 0, so it begins as a mean of the last minutes.
 ///
-/// One pass, O(1) a sample, without allocation. Seasons go by the clock on the wall, never by a count of samples, so
-/// gaps cannot shift them. A value: a copy, or one decoded from what it encoded, goes on as the original would.
+/// One pass, O(1) a sample, without allocation but for scratch once a minute. Seasons go by the clock on the wall, never
+/// by a count of samples, so gaps cannot shift them. A value: a copy, or one decoded from what it encoded, goes on as the
+/// original would.
 package struct Forecaster: ForecastModel, Hashable, Encodable {
     package private(set) var settings: ForecastSettings
     /// The usual time from sample to sample: one slot.
@@ -60,8 +61,8 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
     static let plausible = 1e-9...1e12
     /// A sample counts for so many times the largest one of three days, once there has been an hour of them.
     private static let outlier = 10.0
-    /// For so long, or for the lead time where that is longer, a sample speaks for the present.
-    private static let freshness: Duration = .seconds(900)
+    /// For so many milliseconds, or for the lead time where that is longer, a sample speaks for the present.
+    private static let freshness: Int64 = 900_000
     package static let usualHorizons: [Duration] = [15, 60, 180, 300, 600, 900, 1800, 3600].map { .seconds($0) }
     /// A clock that is set back by less is waited for.
     private static let patience: Duration = .seconds(300)
@@ -229,13 +230,14 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
         let news = News(
             slot: slot, sample: sample, z: z, secondOfDay: here.secondOfDay, maxima: maxima, levels: settings.levels,
             stabiliser: stabiliser)
-        let solves = slot - solved >= max(1, Int(60 / stepSeconds))
-        if solves { solved = slot }
         withUnsafeTemporaryAllocation(of: Double.self, capacity: shape.features) { features in
             for index in heads.indices {
                 heads[index].learn(news, past: past, features: features)
-                if solves { heads[index].regression.solve() }
             }
+        }
+        if slot - solved >= max(1, Int(60 / stepSeconds)) {
+            heads.solve()
+            solved = slot
         }
     }
 
@@ -249,21 +251,27 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
             slot: slot, base: base, levels: shape.levels, range: range,
             quantileIndex: settings.quantileIndex, probabilities: settings.levels, stabiliser: stabiliser)
         let quantiles = settings.levels.count
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: shape.features + quantiles) { scratch in
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: shape.features + quantiles + shape.profiles) {
+            scratch in
             let features = UnsafeMutableBufferPointer(rebasing: scratch[..<shape.features])
-            var nearer = NearerForecasts(maxima: UnsafeMutableBufferPointer(rebasing: scratch[shape.features...]))
+            var nearer = NearerForecasts(
+                maxima: UnsafeMutableBufferPointer(rebasing: scratch[shape.features..<shape.features + quantiles]))
             nearer.maxima.initialize(repeating: -.infinity)
+            let presents = UnsafeMutableBufferPointer(rebasing: scratch[(shape.features + quantiles)...])
+            for profile in profiles.indices {
+                let period = profiles[profile].period
+                presents[profile] = seasonal && age >= period ? profiles[profile].value(at: here[period]) ?? .nan : .nan
+            }
             for index in 1..<shape.levels { features[index - 1] = past[row + index] - base }
             for index in heads.indices {
                 let target = later(now, stepMilliseconds * Int64(heads[index].horizon))
                 let there = phase(of: target, after: here)
-                let usable = seasonal && settings.calendar.season(at: target) != .none
+                let usable = settings.calendar.season(at: target) != .none
                 for profile in profiles.indices {
                     let period = profiles[profile].period
                     let feature = shape.levels - 1 + 2 * profile
-                    if usable, age >= period, let present = profiles[profile].value(at: here[period]),
-                        let future = profiles[profile].value(at: there[period])
-                    {
+                    let present = presents[profile]
+                    if usable, !present.isNaN, let future = profiles[profile].value(at: there[period]) {
                         (features[feature], features[feature + 1]) = (future - present, present - base)
                     } else {
                         (features[feature], features[feature + 1]) = (0, 0)
@@ -281,64 +289,76 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
     /// `nil` before the first sample, and when there was none for a quarter of an hour, or for the lead time where that is
     /// longer. Beyond the longest horizon, what is said holds for that one, and so does `lead` of the answer.
     package func forecast(over lead: Duration) -> DemandForecast? {
-        guard let last, !heads.isEmpty, heads[0].issued(in: slot) != nil,
-            stepMilliseconds * Int64(slot - seen) <= max(lead, Self.freshness).wholeMilliseconds
+        let lead = lead.wholeMilliseconds
+        guard let last, let upper = upperHead(lead), stepMilliseconds * Int64(slot - seen) <= max(lead, Self.freshness),
+            let near = statement(of: max(0, upper - 1)), let far = statement(of: upper)
         else { return nil }
-        let upper = upperHead(lead)
-        let lower = max(0, upper - 1)
-        let reach = min(max(lead, horizons[0]), horizons[upper])
-        // Whole milliseconds, as in `later`.
-        let span = Double(reach.wholeMilliseconds) / Double(stepMilliseconds)
-        let (near, far) = (Double(heads[lower].horizon), Double(heads[upper].horizon))
-        let share = upper == lower ? 1 : log(span / near) / log(far / near)
-        var sample = settings.levels
-        var maximum = settings.levels
-        for level in settings.levels.indices {
-            sample[level] = between(share, lower, upper) { sampleQuantile(level, of: $0) }
-            maximum[level] = between(share, lower, upper) { maximumQuantile(level, of: $0) }
+        let reach = min(max(lead, milliseconds(0)), milliseconds(upper))
+        let span = Double(reach) / Double(stepMilliseconds)
+        let share = upper == 0 ? 1 : log(span / near.horizon) / log(far.horizon / near.horizon)
+        func between(_ near: Double, _ far: Double) -> Double { near + share * (far - near) }
+        let levels = settings.levels
+        var sample = levels.indices.map {
+            between(near.sample($0, level: levels[$0]), far.sample($0, level: levels[$0]))
         }
-        let calendar = settings.calendar
-        let end = later(last, reach.wholeMilliseconds)
-        limit(&sample, times: calendar.multiplier(at: end))
-        limit(&maximum, times: calendar.largestMultiplier(after: last, through: end))
-        return DemandForecast(lead: reach, levels: settings.levels, sample: sample, maximum: maximum)
+        var maximum = levels.indices.map { between(near.maximum($0), far.maximum($0)) }
+        let end = later(last, reach)
+        limit(&sample, times: settings.calendar.multiplier(at: end))
+        limit(&maximum, times: settings.calendar.largestMultiplier(after: last, through: end))
+        return DemandForecast(lead: .milliseconds(reach), levels: levels, sample: sample, maximum: maximum)
     }
 
     /// How good forecasts this far ahead have been; `nil` without horizons.
     package func skill(over lead: Duration) -> ForecastSkill? {
-        heads.isEmpty ? nil : heads[upperHead(lead)].rivals.skill(lead: horizons[upperHead(lead)])
+        upperHead(lead.wholeMilliseconds).map { heads[$0].rivals.skill(lead: horizons[$0]) }
     }
 
-    /// The head with the shortest horizon that reaches so far, or the last one.
-    private func upperHead(_ lead: Duration) -> Int { horizons.firstIndex { $0 >= lead } ?? heads.count - 1 }
+    private func milliseconds(_ head: Int) -> Int64 { Int64(heads[head].horizon) * stepMilliseconds }
 
-    private func between(_ share: Double, _ lower: Int, _ upper: Int, _ value: (Int) -> Double) -> Double {
-        let (near, far) = (value(lower), value(upper))
-        return near + share * (far - near)
+    /// The head with the shortest horizon that reaches so far, or the last one; `nil` without heads.
+    private func upperHead(_ lead: Int64) -> Int? {
+        heads.indices.first { milliseconds($0) >= lead } ?? heads.indices.last
     }
 
-    /// In units of demand, like the next one.
-    private func sampleQuantile(_ level: Int, of head: Int) -> Double {
-        guard let stabiliser, let issued = heads[head].issued(in: slot) else { return 0 }
-        // While nothing is known of errors, anything up to twice the point is thought possible.
-        guard issued.sampleScale > 0 else { return 2 * settings.levels[level] * stabiliser.value(issued.point) }
-        return stabiliser.value(issued.point + issued.sampleScale * heads[head].sample.thresholds[level])
+    private func statement(of head: Int) -> Statement? {
+        let ring = heads[head].issued
+        return ring.find(slot).map {
+            Statement(
+                horizon: Double(heads[head].horizon), issued: Issued(ring, at: $0), ring: ring,
+                place: $0 + Issued.width,
+                thresholds: heads[head].sample.thresholds, stabiliser: stabiliser ?? VarianceStabiliser(unit: 0))
+        }
     }
 
-    private func maximumQuantile(_ level: Int, of head: Int) -> Double {
-        guard let stabiliser, let issued = heads[head].issued(in: slot) else { return 0 }
-        return stabiliser.value(heads[head].maximum(level, of: issued))
+    /// What one head says of the future in the latest slot, in units of demand.
+    private struct Statement {
+        /// In slots.
+        let horizon: Double
+        let issued: Issued
+        /// Holds the quantiles of the maximum, from `place` on.
+        let ring: Ring
+        let place: Int
+        let thresholds: [Double]
+        let stabiliser: VarianceStabiliser
+
+        func sample(_ index: Int, level: Double) -> Double {
+            // While nothing is known of errors, anything up to twice the point is thought possible.
+            guard issued.sampleScale > 0 else { return 2 * level * stabiliser.value(issued.point) }
+            return stabiliser.value(issued.point + issued.sampleScale * thresholds[index])
+        }
+
+        func maximum(_ index: Int) -> Double { stabiliser.value(ring[place + index]) }
     }
 
     /// Puts quantiles in order, keeps them near what the last three days had, and lets events multiply them.
     private func limit(_ quantiles: inout [Double], times multiplier: Double) {
         var floor = 0.0
-        for (index, level) in settings.levels.enumerated() {
-            let bound = (level <= 0.9 ? 1.5 : 3) * peak.value
-            floor = max(floor, min(quantiles[index], bound))
-            quantiles[index] = floor
+        for index in quantiles.indices {
+            let bound = (settings.levels[index] <= 0.9 ? 1.5 : 3) * peak.value
+            let quantile = quantiles[index] < bound ? quantiles[index] : bound
+            if quantile > floor { floor = quantile }
+            quantiles[index] = floor * multiplier
         }
-        for index in quantiles.indices { quantiles[index] *= multiplier }
     }
 }
 

@@ -64,24 +64,30 @@ struct ErrorQuantiles: Hashable, Sendable, Codable {
     ///
     /// - Parameters:
     ///   - scale: what `scale` gave when the forecast was made.
-    ///   - said: by level, the quantiles of the error that were said then; `nil` where those were the thresholds alone. A
-    ///     threshold that was overruled from above does not sink far below what was said.
+    ///   - judged: from a level's index and its threshold, what was said then, in units of the scale. A threshold that
+    ///     was overruled from above does not sink far below what was said.
+    @inline(__always)
     mutating func learn(
-        _ error: Double, scale: Double, levels: [Double], at secondOfDay: Double, said: (Int) -> Double?
+        _ error: Double, scale: Double, levels: [Double], at secondOfDay: Double,
+        judged: (Int, Double) -> Double = { $1 }
     ) {
         let size = error.magnitude
         learned += 1
         if scale > 0 {
             let score = error / scale
+            let least = min(Self.largestStep, Self.youngStep / learned)
+            let sizes = stepSizes
+            let (levels, stepSizes) = (levels.span, sizes.span)
+            var thresholds = thresholds.mutableSpan
+            precondition(levels.count == thresholds.count && stepSizes.count == thresholds.count)
+            // Without checks and branches, so that several levels go at once.
             for index in thresholds.indices {
-                let level = levels[index]
-                let stepSize = max(stepSizes[index], min(Self.largestStep, Self.youngStep / learned))
-                let judged = said(index).map { $0 / scale } ?? thresholds[index]
-                if score > judged {
-                    thresholds[index] += stepSize * level
-                } else if thresholds[index] > judged - Self.slack {
-                    thresholds[index] -= stepSize * (1 - level)
-                }
+                let (level, threshold) = (levels[unchecked: index], thresholds[unchecked: index])
+                let stepSize = stepSizes[unchecked: index] > least ? stepSizes[unchecked: index] : least
+                let judged = judged(index, threshold)
+                let (rise, fall) = (stepSize * level, -(stepSize * (1 - level)))
+                let unlessSunk = threshold > judged - Self.slack ? fall : 0
+                thresholds[unchecked: index] = threshold + (score > judged ? rise : unlessSunk)
             }
         }
         let counted = learned > 40 ? min(size, Self.outlier * slow) : size

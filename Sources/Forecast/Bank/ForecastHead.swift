@@ -24,25 +24,18 @@ struct ForecastHead: Hashable, Sendable, Codable {
         issued = Ring(length: horizon, width: Issued.width + levels.count + 2 * shape.profiles)
     }
 
-    /// The forecast made in `slot`; `nil` when there was none, or it is too old.
-    func issued(in slot: Int) -> Issued? {
-        issued.find(slot).map { Issued(issued, at: $0) }
-    }
-
-    /// The quantile of the maximum that was said, on the stabilised scale.
-    func maximum(_ level: Int, of issued: Issued) -> Double { self.issued[issued.place + Issued.width + level] }
-
     /// Takes in a sample, and the largest minute up to it, which were forecast a horizon ago.
     mutating func learn(_ news: News, past: Ring, features: UnsafeMutableBufferPointer<Double>) {
-        guard let row = past.find(news.slot - horizon), let issued = issued(in: news.slot - horizon) else { return }
-        let base = past[row]
-        let (own, places) = (past.width - 1, issued.place + Issued.width + news.levels.count)
+        guard let row = past.find(news.slot - horizon), let place = issued.find(news.slot - horizon) else { return }
+        let (base, issued, ring) = (past[row], Issued(self.issued, at: place), self.issued)
+        let said = ring.numbers.elements.span
+        let (quantiles, own) = (place + Issued.width, past.width - 1)
         for index in 0..<own { features[index] = past[row + index + 1] - base }
-        for index in own..<features.count { features[index] = self.issued[places + index - own] }
-        regression.learn(features, target: news.z - base)
-        sample.learn(news.z - issued.point, scale: issued.sampleScale, levels: news.levels, at: news.secondOfDay) {
-            _ in nil
+        for index in own..<features.count {
+            features[index] = Double(said[quantiles + news.levels.count + index - own])
         }
+        regression.learn(features, target: news.z - base)
+        sample.learn(news.z - issued.point, scale: issued.sampleScale, levels: news.levels, at: news.secondOfDay)
         guard let stabiliser = news.stabiliser else { return }
         rivals.note(absoluteError: abs(news.sample - stabiliser.value(issued.point)))
         // Idle time is foreseen by anyone. Were it counted, nights would use up what mornings need.
@@ -50,7 +43,7 @@ struct ForecastHead: Hashable, Sendable, Codable {
         maximum.learn(
             stabiliser.stabilised(peak) - issued.peak, scale: issued.maximumScale, levels: news.levels,
             at: news.secondOfDay
-        ) { [ring = self.issued] in ring[issued.place + Issued.width + $0] - issued.peak }
+        ) { index, _ in (Double(said[unchecked: quantiles &+ index]) - issued.peak) / issued.maximumScale }
         rivals.judge(issued, lastValue: base, peak: peak, stabiliser: stabiliser)
     }
 
@@ -71,23 +64,25 @@ struct ForecastHead: Hashable, Sendable, Codable {
         forecast.maximumScale = maximum.scale(at: secondOfDay)
         forecast.seasonalPoint = yesterday
 
-        let place = issued.begin(context.slot)
-        let quantiles = place + Issued.width
+        let scale = forecast.maximumScale
         var floor = -Double.infinity
         for index in nearer.maxima.indices {
             let own =
-                forecast.maximumScale > 0
-                ? forecast.peak + forecast.maximumScale * maximum.thresholds[index]
-                : context.upToTwice(forecast.peak, level: index)
-            floor = max(floor, nearer.maxima[index], own)
+                scale > 0
+                ? forecast.peak + scale * maximum.thresholds[index] : context.upToTwice(forecast.peak, level: index)
+            if nearer.maxima[index] > floor { floor = nearer.maxima[index] }
+            if own > floor { floor = own }
             nearer.maxima[index] = floor
-            issued[quantiles + index] = floor
         }
         forecast.quantile = nearer.maxima[context.quantileIndex]
         rivals.complete(&forecast, lastValue: context.base)
-        forecast.write(to: &issued, at: place)
-        let own = context.levels - 1
-        for index in own..<features.count { issued[quantiles + nearer.maxima.count + index - own] = features[index] }
+        let (quantiles, profiles) = (nearer.maxima, features[(context.levels - 1)...])
+        issued.write(context.slot) { row in
+            forecast.write(to: row)
+            for (index, quantile) in quantiles.enumerated() { row[Issued.width &+ index] = Float(quantile) }
+            let rest = Issued.width + quantiles.count
+            for (index, feature) in profiles.enumerated() { row[rest &+ index] = Float(feature) }
+        }
     }
 }
 
@@ -138,8 +133,6 @@ struct BankShape: Hashable, Sendable, Codable {
 
 /// One forecast, as it waits for what comes. All on the stabilised scale.
 struct Issued {
-    /// In the ring it was read from.
-    var place = 0
     var point = 0.0
     /// The largest point up to the horizon.
     var peak = 0.0
@@ -158,15 +151,15 @@ struct Issued {
     init() {}
 
     init(_ ring: Ring, at place: Int) {
-        self.place = place
         (point, peak, sampleScale, maximumScale) = (ring[place], ring[place + 1], ring[place + 2], ring[place + 3])
         (quantile, lastValueQuantile) = (ring[place + 4], ring[place + 5])
         (seasonalPoint, seasonalQuantile) = (ring[place + 6], ring[place + 7])
     }
 
-    func write(to ring: inout Ring, at place: Int) {
-        (ring[place], ring[place + 1], ring[place + 2], ring[place + 3]) = (point, peak, sampleScale, maximumScale)
-        (ring[place + 4], ring[place + 5]) = (quantile, lastValueQuantile)
-        (ring[place + 6], ring[place + 7]) = (seasonalPoint, seasonalQuantile)
+    func write(to row: UnsafeMutableBufferPointer<Float>) {
+        let all = [
+            point, peak, sampleScale, maximumScale, quantile, lastValueQuantile, seasonalPoint, seasonalQuantile,
+        ]
+        for index in 0..<Self.width { row[index] = Float(all[index]) }
     }
 }

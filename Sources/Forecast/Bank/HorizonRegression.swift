@@ -10,15 +10,15 @@ struct HorizonRegression: Hashable, Sendable, Codable {
     /// The weights before anything was learned, for the first features; 0 for the rest.
     private let prior: [Double]
     /// Lower triangle by rows.
-    private var gram: Packed<Double>
-    private var moment: Packed<Double>
+    private(set) var gram: Packed<Double>
+    private(set) var moment: Packed<Double>
     private let memory: Double
     /// Samples that the prior counts for.
-    private let priorSamples: Double
+    let priorSamples: Double
     /// Running mean square of the errors, outliers cut.
     private var spread = 0.0
     /// Running mean square of the target's move, which sets the ridge's scale.
-    private var variance = 0.0
+    private(set) var variance = 0.0
     private var learned = 0
 
     static let varianceFloor = 0.05
@@ -40,6 +40,10 @@ struct HorizonRegression: Hashable, Sendable, Codable {
         (prior, memory, priorSamples) == (fresh.prior, fresh.memory, fresh.priorSamples)
             && weights.count == prior.count && moment.count == prior.count && gram.count == fresh.gram.count
             && (0..<1 << 48).contains(learned)
+    }
+
+    mutating func setWeights(beyondPrior: (Int) -> Double) {
+        for index in weights.indices { weights[index] = prior[index] + beyondPrior(index) }
     }
 
     func predict(_ features: UnsafeMutableBufferPointer<Double>) -> Double {
@@ -64,7 +68,7 @@ struct HorizonRegression: Hashable, Sendable, Codable {
                 for i in 0..<count {
                     let x = features[i] * share
                     moment[i] = memory * moment[i] + x * beyondPrior
-                    for j in 0...i { gram[row + j] = memory * gram[row + j] + x * features[j] }
+                    for j in 0...i { gram[row &+ j] = memory * gram[row &+ j] + x * features[j] }
                     row += i + 1
                 }
             }
@@ -86,39 +90,5 @@ struct HorizonRegression: Hashable, Sendable, Codable {
         let capped = learned > 20 ? min(move * move, 25 * max(variance, Self.varianceFloor)) : move * move
         variance += max(1 / Double(learned), 1 - memory) * (capped - variance)
         return share
-    }
-
-    /// Sets the weights to the best ones for what was learned: Cholesky on the normal equations.
-    mutating func solve() {
-        let count = weights.count
-        let ridge = priorSamples * max(variance, Self.varianceFloor)
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: gram.count + count) { scratch in
-            let solved = gram.count
-            // The factor's diagonal is kept inverted: a product costs less than a quotient.
-            var row = 0
-            for i in 0..<count {
-                var other = 0
-                for j in 0...i {
-                    var sum = gram[row + j]
-                    for k in 0..<j { sum -= scratch[row + k] * scratch[other + k] }
-                    if i == j {
-                        scratch[row + i] = 1 / max(sum + ridge, 1e-12).squareRoot()
-                    } else {
-                        scratch[row + j] = sum * scratch[other + j]
-                    }
-                    other += j + 1
-                }
-                var sum = moment[i]
-                for k in 0..<i { sum -= scratch[row + k] * scratch[solved + k] }
-                scratch[solved + i] = sum * scratch[row + i]
-                row += i + 1
-            }
-            for i in stride(from: count - 1, through: 0, by: -1) {
-                row -= i + 1
-                let x = scratch[solved + i] * scratch[row + i]
-                for k in 0..<i { scratch[solved + k] -= scratch[row + k] * x }
-                weights[i] = prior[i] + x
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 /// The latest rows of numbers, by slot; a row that was never written, or was overwritten, is not there.
 struct Ring: Hashable, Sendable, Codable {
     let width: Int
-    private var numbers: Packed<Float>
+    private(set) var numbers: Packed<Float>
     private var slots: Packed<Int>
 
     /// - Parameter length: how many slots back a row can be found.
@@ -29,6 +29,12 @@ struct Ring: Hashable, Sendable, Codable {
         let row = slot % slots.count
         slots[row] = slot
         return row * width
+    }
+
+    /// Writes all of this slot's row.
+    mutating func write(_ slot: Int, _ body: (UnsafeMutableBufferPointer<Float>) -> Void) {
+        let place = begin(slot)
+        numbers.withElements { body(UnsafeMutableBufferPointer(rebasing: $0[place..<place + width])) }
     }
 
     subscript(place: Int) -> Double {
