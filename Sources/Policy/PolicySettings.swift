@@ -17,7 +17,7 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     /// One more replica for every so many waiting requests; `nil` leaves the queue to the load.
     package var requestsPerReplicaInQueue: Double?
     package var headroom: Headroom = .replicas(0)
-    package var signals = Signals()
+    @AddedLater package var signals = Signals()
     /// `nil`: no such rule.
     package var prewarm: Prewarm?
     /// A replica is paid for in whole periods of this length; `nil`: as long as it runs.
@@ -25,7 +25,7 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     /// `nil`: no bound.
     package var budget: Budget?
     /// Replicas that are wanted at certain times, by the clock of `forecast.calendar`; of several the largest counts.
-    package var schedules: [Schedule] = []
+    @AddedLater package var schedules: [Schedule] = []
     /// Share by which the load may miss its threshold before anything is done, 0 to 1.
     package var tolerance = 0.1
     /// A reading older than this is no reading.
@@ -39,7 +39,7 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package var deadAfter: Duration = .seconds(60)
     /// A replica that is silent for this long, while most others answer, no longer counts as supply.
     package var lostAfter: Duration = .seconds(300)
-    package var forecast = ForecastSettings()
+    @AddedLater package var forecast = ForecastSettings()
 
     package init() {}
 
@@ -123,19 +123,5 @@ package enum Headroom: Hashable, Sendable, Codable {
     case ratio(Double)
 }
 
-/// A part of the settings that those of an earlier version may lack.
-private protocol AddedLater: Decodable {
-    init()
-}
-
-extension ForecastSettings: AddedLater {}
-extension PolicySettings.Signals: AddedLater {}
-extension [Schedule]: AddedLater {}
-
-extension KeyedDecodingContainer {
-    /// Settings that were stored without these have the defaults: the decoder that the compiler writes for
-    /// `PolicySettings` calls this in place of the method of the library.
-    fileprivate func decode<Part: AddedLater>(_ type: Part.Type, forKey key: Key) throws -> Part {
-        try decodeIfPresent(type, forKey: key) ?? Part()
-    }
-}
+extension ForecastSettings: Defaulted {}
+extension PolicySettings.Signals: Defaulted {}

@@ -280,7 +280,11 @@ package struct PoolController: Sendable {
         let gap = memory.lastTick.map { now - $0 }
         // Ticks that take long, with a short interval, are no gaps.
         if let gap, gap >= .zero, gap <= max(settings.interval * 4, settings.stableWindow) { return }
-        if let gap, gap < .zero { memory.forgetFuture(now: now) }
+        if let gap, gap < .zero {
+            memory.forgetFuture(now: now)
+        } else {
+            memory.forgiveGap(now: now, interval: settings.interval)
+        }
         memory.watchingSince = now
         memory.calmSince = nil
     }

@@ -20,9 +20,11 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     /// Replicas whose health check fails, by identifier.
     package var dead: [Since] = []
     /// Replicas that the control plane calls broken, by identifier.
-    package var failed: [Since] = []
+    @AddedLater package var failed: [Since] = []
+    /// Replicas whose engine does not answer any more, by identifier.
+    @AddedLater package var silent: [Since] = []
     /// Ticks with replicas newly broken since one booted.
-    package var crashes = 0
+    @AddedLater package var crashes = 0
     /// Since when the group is smaller than the size it works towards, with nothing to show for the difference.
     package var undeliveredSince: Timestamp?
     /// The size that the control plane worked towards at the last tick.
@@ -36,7 +38,7 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     /// Holds back removals, after one was refused.
     package var removalBackOff: BackOff?
     /// Replicas on which requests wait, by identifier.
-    package var queueing: [Since] = []
+    @AddedLater package var queueing: [Since] = []
     /// The largest batch seen on a settled replica while requests waited there for long.
     package var learnedCapacity: Double?
     /// Optional, as memories that were stored earlier lack it.
@@ -94,19 +96,43 @@ extension PoolMemory {
         return false
     }
 
+    /// Silence lasts since the last good reading. While nobody asked there was none.
+    mutating func noteSilence(_ engines: [EngineObservation], now: Timestamp) {
+        silent = engines.compactMap { engine in
+            guard case .silent = engine.condition, let age = engine.age else { return nil }
+            return Since(id: engine.id, since: max(now - age, silent.since(engine.id) ?? watchingSince ?? now))
+        }
+    }
+
     /// After the clock was set back: what lies in the future happened just now, and nothing waits for it.
     mutating func forgetFuture(now: Timestamp) {
-        func past(_ moment: Timestamp?) -> Timestamp? { moment.map { min($0, now) } }
-        (lastScaleUp, lastScaleDown) = (past(lastScaleUp), past(lastScaleDown))
-        (undeliveredSince, lastAnswered) = (past(undeliveredSince), past(lastAnswered))
-        for index in recentSteps.indices { recentSteps[index].at = min(recentSteps[index].at, now) }
-        for list in [\PoolMemory.draining, \.booting, \.dead, \.queueing] {
+        move { min($0, now) }
+        (backOff, removalBackOff) = (nil, nil)
+    }
+
+    /// After a gap, or a clock that was set forward: what nobody watched has not lasted. All goes on as if the last tick
+    /// had been one interval ago.
+    mutating func forgiveGap(now: Timestamp, interval: Duration) {
+        guard let lastTick else { return }
+        let unwatched = now - lastTick - interval
+        move { $0 + unwatched }
+    }
+
+    /// Every moment since when something lasts. Not that up to which money is counted: replicas cost, watched or not.
+    private mutating func move(_ moved: (Timestamp) -> Timestamp) {
+        for moment in [\PoolMemory.lastTick, \.lastScaleUp, \.lastScaleDown, \.undeliveredSince, \.lastAnswered] {
+            self[keyPath: moment] = self[keyPath: moment].map(moved)
+        }
+        for index in recentSteps.indices { recentSteps[index].at = moved(recentSteps[index].at) }
+        for list in [\PoolMemory.draining, \.booting, \.dead, \.failed, \.silent, \.queueing] {
             for index in self[keyPath: list].indices {
-                self[keyPath: list][index].since = min(self[keyPath: list][index].since, now)
+                self[keyPath: list][index].since = moved(self[keyPath: list][index].since)
             }
         }
-        if let pending { self.pending?.at = min(pending.at, now) }
-        (backOff, removalBackOff) = (nil, nil)
+        guard var pending else { return }
+        pending.at = moved(pending.at)
+        for index in pending.leaving.indices { pending.leaving[index].since = moved(pending.leaving[index].since) }
+        self.pending = pending
     }
 }
 

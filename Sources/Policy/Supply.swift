@@ -46,7 +46,8 @@ extension Supply {
         var events: [PoolEvent] = []
         let engines = observation.enginesAreReplicas ? observation.engines : []
         let answering = engines.count { $0.condition == .answering || $0.condition == .leftoverGauges }
-        let longSilent = engines.filter { isLongSilent($0, settings) }.map(\.id)
+        memory.noteSilence(engines, now: now)
+        let longSilent = memory.silent.filter { now - $0.since > settings.lostAfter }.map(\.id)
         // When most engines fall silent at once it is the observer that is cut off, not the replicas that are gone.
         let lost = answering > longSilent.count ? Set(longSilent) : []
 
@@ -124,10 +125,5 @@ extension Supply {
     private static func isBootWatched(_ replica: Replica, since: Timestamp, _ settings: PolicySettings) -> Bool {
         if case .booting = replica.state { return true }
         return replica.launchedAt.map { since - $0 <= settings.boot.deadline } ?? true
-    }
-
-    private static func isLongSilent(_ engine: EngineObservation, _ settings: PolicySettings) -> Bool {
-        guard case .silent = engine.condition, let age = engine.age else { return false }
-        return age > settings.lostAfter
     }
 }

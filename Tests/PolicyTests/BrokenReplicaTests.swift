@@ -107,22 +107,27 @@ import Testing
     func lost() {
         var controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings())
         let fleet = FleetState(observedAt: start, replicas: ["a", "b", "c"].map { replica($0) })
-        func silent(_ name: String) -> EngineObservation {
+        func silent(_ name: String, for age: Duration) -> EngineObservation {
             var row = engine(name, .silent("timed out"), requests: 8)
-            row.age = .seconds(400)
+            row.age = age
             return row
         }
-        let one = PoolObservation(
-            at: start,
-            engines: [engine("a", .answering, requests: 8), engine("b", .answering, requests: 8), silent("c")])
-        let output = controller.step(TickInput(now: start, observation: one, fleet: fleet))
-        #expect(output.supply?.lost == [ReplicaID(rawValue: "c")])
-        #expect(output.action?.action == nil)
-        var other = PoolController(pool: PoolID(rawValue: "p"), settings: settings())
-        let all = PoolObservation(at: start, engines: ["a", "b", "c"].map(silent))
-        let held = other.step(TickInput(now: start, observation: all, fleet: fleet))
-        #expect(held.supply?.serving.count == 3)
-        #expect(held.decision.target == 3)
+        var other = controller
+        for second in stride(from: 60, through: 375, by: 15) {
+            let now = start + .seconds(second)
+            let one = [engine("a", .answering, requests: 8), engine("b", .answering, requests: 8)]
+            let output = controller.step(
+                TickInput(
+                    now: now,
+                    observation: PoolObservation(at: now, engines: one + [silent("c", for: .seconds(second))]),
+                    fleet: fleet))
+            #expect(output.supply?.lost == (second > 360 ? [ReplicaID(rawValue: "c")] : []))
+            #expect(output.action?.action == nil)
+            let all = PoolObservation(at: now, engines: ["a", "b", "c"].map { silent($0, for: .seconds(second)) })
+            let held = other.step(TickInput(now: now, observation: all, fleet: fleet))
+            #expect(held.supply?.serving.count == 3)
+            #expect(held.decision.target == 3)
+        }
     }
 
     @Test("a sleeping engine hides demand: nothing shrinks on its account")

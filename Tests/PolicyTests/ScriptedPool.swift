@@ -22,7 +22,8 @@ struct ScriptedPool {
     static func id(_ name: String) -> ReplicaID { ReplicaID(rawValue: name) }
 
     mutating func set(
-        _ name: String, _ condition: EngineCondition, requests: Double? = nil, launched: Duration = .seconds(9000)
+        _ name: String, _ condition: EngineCondition, requests: Double? = nil, launched: Duration = .seconds(9000),
+        age: Duration = .zero
     ) {
         let id = Self.id(name)
         if !fleet.replicas.contains(where: { $0.id == id }) {
@@ -31,7 +32,7 @@ struct ScriptedPool {
         engines.removeAll { $0.id == id }
         var row = EngineObservation(id: id, condition: condition, running: requests, waiting: requests.map { _ in 0 })
         if condition != .starting {
-            (row.age, row.answeringSince) = (.zero, now - .seconds(3600))
+            (row.age, row.answeringSince) = (age, now - .seconds(3600))
         }
         engines.append(row)
     }
