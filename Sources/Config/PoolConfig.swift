@@ -9,7 +9,7 @@ package struct PoolConfig: Hashable, Sendable {
     /// `nil`: the agent only advises.
     package var driver: DriverConfig?
     /// The price of one replica; `nil` when unknown.
-    package var usdPerHour: Double?
+    package var usdPerHour: Double? { settings.usdPerHour }
 }
 
 /// How the engines of a pool are asked.

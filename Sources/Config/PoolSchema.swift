@@ -15,11 +15,10 @@ extension PoolConfig {
         var settings = PolicySettings.read(
             pool, ZoneFiles(environment: secrets.environment, readFile: secrets.readFile))
         readBounds(pool, &settings, engine, driver, hasDriver: hasDriver)
-        let price = pool.read("usd_per_hour", .number(0...100_000, example: "3.90"))
+        pool.read("usd_per_hour", .number(0...100_000, example: "3.90"), into: &settings.usdPerHour)
         pool.finish()
         guard let name, let engine, hasDriver == (driver != nil) else { return nil }
-        return PoolConfig(
-            id: PoolID(rawValue: name), engine: engine, settings: settings, driver: driver, usdPerHour: price)
+        return PoolConfig(id: PoolID(rawValue: name), engine: engine, settings: settings, driver: driver)
     }
 
     private static func readBounds(

@@ -24,6 +24,8 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package var minimumBilling: Duration?
     /// `nil`: no bound.
     package var budget: Budget?
+    /// Of a replica whose price the control plane does not say; `nil`: unknown.
+    package var usdPerHour: Double?
     /// Replicas that are wanted at certain times, by the clock of `forecast.calendar`; of several the largest counts.
     @AddedLater package var schedules: [Schedule] = []
     /// Share by which the load may miss its threshold before anything is done, 0 to 1.

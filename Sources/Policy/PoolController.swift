@@ -45,6 +45,7 @@ package struct PoolController: Sendable {
         guard let fleet = input.fleet else {
             memory.calmSince = nil
             memory.wasBlind = true
+            noteSpending(nil, now: input.now)
             let demand = Demand(input.observation, leaving: [], lost: [], capacity: capacity)
             let decision = Decision(current: nil, target: nil, steps: [])
             var output = TickOutput(
@@ -267,13 +268,14 @@ package struct PoolController: Sendable {
             error: .rejected(message: "replicas break before they serve, the latest is \(last)"))
     }
 
-    private mutating func noteSpending(_ fleet: FleetState, now: Timestamp) {
-        guard settings.budget?.usdPerDay != nil, let prices = fleet.pricesPerHour else { return }
+    /// - Parameter fleet: `nil` when the control plane does not answer; what there was goes on costing.
+    private mutating func noteSpending(_ fleet: FleetState?, now: Timestamp) {
+        guard settings.budget?.usdPerDay != nil else { return }
         let clock = settings.forecast.calendar.clock
-        let day = clock.date(at: now)
-        if memory.spending?.day != day { memory.spending = Spending(day: day, usd: 0) }
-        let since = max(memory.lastTick ?? now, clock.midnight(notAfter: now))
-        memory.spending?.usd += prices.values.sorted().reduce(0, +) * max(0, (now - since).seconds) / 3600
+        var spending = memory.spending ?? Spending(day: clock.date(at: now), usd: 0)
+        spending.upTo = spending.upTo ?? memory.lastTick
+        spending.count(fleet?.pricesPerHour(else: settings.usdPerHour)?.reduce(0, +), to: now, clock)
+        memory.spending = spending
     }
 
     private mutating func noteGap(now: Timestamp) {

@@ -36,9 +36,13 @@ import Testing
         },
         Case("minimum_billing: 1h") { $0.minimumBilling = .seconds(3600) },
         Case("usd_per_hour: 4\nbudget: {usd_per_hour: 40, usd_per_day: 600}") {
+            $0.usdPerHour = 4
             $0.budget = PolicySettings.Budget(usdPerHour: 40, usdPerDay: 600)
         },
-        Case("usd_per_hour: 4\nbudget: {usd_per_day: 600}") { $0.budget = PolicySettings.Budget(usdPerDay: 600) },
+        Case("usd_per_hour: 4\nbudget: {usd_per_day: 600}") {
+            $0.usdPerHour = 4
+            $0.budget = PolicySettings.Budget(usdPerDay: 600)
+        },
     ]
 
     @Test("rules beside the load are read, and read back", arguments: cases)

@@ -28,6 +28,29 @@ import Testing
         #expect(pool.actions.isEmpty)
     }
 
+    /// No further than to where half of them would be unknown.
+    @Test(
+        "a fleet above its maximum comes down to it while most engines tell their load",
+        arguments: [
+            ([EngineCondition.mute], 3), ([.sleeping], 4), ([.silent("timed out"), .mute], 4),
+            ([.mute, .mute, .mute], 6), ([.mute, .mute, .mute, .mute], 8),
+        ])
+    func aboveMaximum(unknown: [EngineCondition], left: Int) {
+        var pool = ScriptedPool { $0.maximum = 3 }
+        for (index, condition) in unknown.enumerated() { pool.set("a\(index)", condition) }
+        let known = (0..<(unknown.count < 3 ? 5 : 4)).map { "b\($0)" }
+        for (index, name) in known.enumerated() { pool.set(name, .answering, requests: index == 2 ? 0 : 9) }
+        pool.run(.seconds(45))
+        #expect(pool.actions.isEmpty)
+        pool.run(.seconds(3600))
+        #expect(pool.fleet.replicas.count == left)
+        let taken = pool.actions.flatMap { action -> [ReplicaID] in
+            if case .remove(let ids) = action { ids } else { [] }
+        }
+        #expect(taken.allSatisfy { $0.rawValue.hasPrefix("b") }, "one whose load is unknown: \(taken)")
+        #expect(taken.isEmpty || taken.first == ScriptedPool.id("b2"), "the idle one first: \(taken)")
+    }
+
     @Test("a cordoned replica comes back although the group is at its maximum")
     func uncordonAtMaximum() {
         var pool = ScriptedPool { $0.scaleDown.after = .zero }

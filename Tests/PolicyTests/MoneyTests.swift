@@ -36,6 +36,41 @@ import Testing
         #expect(output.decision.steps.count { $0.reason == .priceUnknown } == 1)
     }
 
+    @Test("a price that the control plane does not say is the configured one, and that of the first replica as well")
+    func configured() {
+        for (prices, replicas) in [([4, nil], 8), ([nil, nil], 8), ([], 8), ([4, 2], 10), ([10, nil], 4)]
+            as [([Double?], Int)]
+        {
+            var tick = tick(PolicySettings.Budget(usdPerHour: 40), prices: prices)
+            tick.settings.usdPerHour = 5
+            #expect(BudgetLimit().propose(tick, target: 50)?.target == replicas, "\(prices)")
+        }
+        var pool = VirtualPool(replicas: 0) {
+            $0.budget = PolicySettings.Budget(usdPerHour: 20)
+            $0.usdPerHour = 5
+        }
+        pool.running = 200
+        pool.run(.seconds(300))
+        #expect(pool.size == 4)
+    }
+
+    @Test("what does not help costs all the same, and cordoned replicas may come back")
+    func useless() {
+        let places: [(WritableKeyPath<Supply, [ReplicaID]>, Int)] = [
+            (\.lost, 6), (\.stuck, 6), (\.failed, 6), (\.sleeping, 6), (\.dead, 6), (\.draining, 10),
+        ]
+        for (place, replicas) in places {
+            var tick = tick(PolicySettings.Budget(usdPerHour: 40), prices: [4, 4, 4, 4, 4, 4])
+            tick.supply[keyPath: place] = Array(tick.supply.serving.suffix(4))
+            tick.supply.serving.removeLast(4)
+            #expect(BudgetLimit().propose(tick, target: 50)?.target == replicas, "\(place)")
+            // Those that are gone cost nothing.
+            for index in 2..<6 { tick.fleet.replicas[index].state = index > 3 ? .terminating : .stopped }
+            tick.supply[keyPath: place] = []
+            #expect(BudgetLimit().propose(tick, target: 50)?.target == 10, "\(place)")
+        }
+    }
+
     @Test(
         "what a day may cost: the minimum is set aside, the rest pays for an hour more",
         arguments: [(150.0, 6), (164, 3), (165, 2), (190, 2), (0, 44)])
@@ -47,6 +82,48 @@ import Testing
         tick.settings.minimum = 2
         tick.memory.spending = Spending(day: day, usd: spent)
         #expect(BudgetLimit().propose(tick, target: 90)?.target == replicas)
+    }
+
+    /// Dollars that the day has cost after moments, in hours since a midnight, at which the rate is known or not.
+    private func spent(_ looks: [(hours: Double, usdPerHour: Double?)]) -> Double {
+        let midnight = VirtualPool(replicas: 0).now
+        var spending = Spending(day: CivilClock.utc.date(at: midnight), usd: 0)
+        for look in looks { spending.count(look.usdPerHour, to: midnight + .seconds(look.hours * 3600), .utc) }
+        return spending.usd
+    }
+
+    @Test("a day is counted from midnight, through silence, and once")
+    func spending() {
+        #expect(spent([(1, 4), (2, 4)]) == 4)
+        #expect(spent([(1, nil), (2, nil), (2.5, 4)]) == 2, "what is not known yet costs what it turns out to")
+        #expect(spent([(1, 4), (1.5, nil), (2, nil), (2.25, 8)]) == 4 + 2, "silence, at the last known rate")
+        #expect(spent([(1, 4), (9, 4)]) == 4, "a gap, or a clock that was set forward: an hour")
+        #expect(spent([(23.5, 8), (24.25, 8)]) == 2, "over midnight")
+        #expect(spent([(1, 4), (2, 4), (1.5, 4), (2, 4), (3, 4)]) == 8, "set back by half an hour")
+        #expect(spent([(30, 4), (31, 4), (6, 4), (7, 4), (8, 4)]) == 8, "set back by a day: it stands for an hour")
+        #expect(spent([(23, 4), (24.5, 4), (23.9, 4), (24.5, 4), (25, 4)]) == 4, "set back over midnight")
+    }
+
+    @Test("the clock and the control plane do what they like, and the day costs what it costs")
+    func silentDay() {
+        var pool = VirtualPool(replicas: 2) {
+            $0.minimum = 2
+            $0.budget = PolicySettings.Budget(usdPerDay: 1000)
+        }
+        pool.usdPerHour = 4
+        pool.run(.seconds(6 * 3600))
+        pool.controlPlaneDown = true
+        pool.run(.seconds(6 * 3600))
+        pool.controlPlaneDown = false
+        pool.run(.seconds(3600))
+        let spent = { pool.controller.memory.spending?.usd ?? 0 }
+        #expect(abs(spent() - 13 * 8) < 0.1, "\(spent())")
+        pool.now = pool.now - .seconds(1800)
+        pool.run(.seconds(1800))
+        #expect(abs(spent() - 13 * 8) < 0.1, "\(spent())")
+        pool.now = pool.now + .seconds(4 * 3600)
+        pool.tick()
+        #expect(abs(spent() - 14 * 8) < 0.1, "\(spent())")
     }
 
     @Test("over days of too much demand it costs what it may, and tapers off")

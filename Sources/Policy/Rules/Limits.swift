@@ -35,28 +35,33 @@ struct BackOffRule: Rule {
     }
 }
 
-/// The pool's own upper bound, on all that there is, whether it helps or not. A fleet above it shrinks step by step, and
-/// on full data only.
+/// The pool's own upper bound, on all that there is, whether it helps or not. A fleet above it shrinks step by step.
 struct Maximum: Rule {
     let name = RuleName.maximum
     let kind = RuleKind.limit
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let maximum = tick.settings.maximum
-        return tick.capped(at: maximum, target: target).map { Proposal($0, .maximum(maximum)) }
+        return tick.capped(at: maximum, useless: tick.supply.useless, target: target).map {
+            Proposal($0, .maximum(maximum))
+        }
     }
 }
 
 extension TickContext {
-    /// The count that an upper bound on all that there is leaves of `target`; `nil` when it leaves all of it.
-    func capped(at maximum: Int, target: Int) -> Int? {
+    /// The count that an upper bound leaves of `target`; `nil` when it leaves all of it.
+    ///
+    /// Above the bound only replicas leave that have just told their load, so it is enough that most engines tell theirs.
+    ///
+    /// - Parameter useless: replicas that count for the bound and not for the target.
+    func capped(at maximum: Int, useless: Int = 0, target: Int) -> Int? {
         guard current > maximum else {
-            let room = max(maximum - supply.useless, current)
+            let room = max(maximum - useless, current)
             return target > room ? room : nil
         }
         guard target > maximum else { return nil }
         let mayShrink =
-            demand.missing == 0 && demand.engines > 0 && supply.draining.isEmpty
+            demand.engines > demand.missing && supply.draining.isEmpty
             && AfterGap().propose(self, target: target) == nil && !isSomeUnreached
         let step = mayShrink ? max(0, stepDown?.replicas ?? 1) : 0
         return max(maximum, current - step)

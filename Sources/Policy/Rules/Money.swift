@@ -29,46 +29,45 @@ extension TickContext {
     }
 }
 
-/// No more than the budgets of the hour and the day pay for. A fleet above them shrinks step by step, on full data only.
+/// No more than the budgets of the hour and the day pay for. A fleet above them shrinks step by step.
 ///
-/// Worked example: 4 dollars a replica and 40 an hour are 10 replicas. Of 200 a day, 150 are spent at 20:00 with a minimum
-/// of 2: its 4 hours to come cost 32, the rest pays 18 / 4 = 4 more replicas for an hour, so 6.
+/// Worked example: 4 dollars a replica and 40 an hour are 10 replicas; of them one is lost and costs all the same, so 9. Of
+/// 200 a day, 150 are spent at 20:00 with a minimum of 2: its 4 hours to come cost 32, the rest pays 18 / 4 = 4 more
+/// replicas for an hour, so 6.
 struct BudgetLimit: Rule {
     let name = RuleName.budget
     let kind = RuleKind.limit
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         guard let budget = tick.settings.budget else { return nil }
-        guard let prices = tick.fleet.pricesPerHour, let price = prices.values.max() else {
+        let configured = tick.settings.usdPerHour
+        guard let prices = tick.fleet.pricesPerHour(else: configured), let price = prices.max() ?? configured else {
             return Proposal(target, .priceUnknown, isNotice: true)
         }
-        guard price > 0 else { return nil }
-        let limits = [hourly(budget, tick, prices, price), daily(budget, tick, price)].compactMap { $0 }
-        guard let least = limits.min(by: { $0.target < $1.target }) else { return nil }
-        return tick.capped(at: max(least.target, tick.settings.minimum), target: target).map {
-            Proposal($0, least.reason)
-        }
+        let bounds = [hourly(budget), daily(budget, tick, price)].compactMap { $0 }
+        guard price > 0, let bound = bounds.min(by: { $0.usdPerHour < $1.usdPerHour }) else { return nil }
+        // What is there costs what it costs; what is ordered, as much as the dearest. Cordoned replicas cost too, and come
+        // back before others are ordered.
+        let rest = bound.usdPerHour - prices.reduce(0, +) - price * Double(tick.supply.undelivered)
+        let most = tick.current + tick.supply.draining.count + whole(rest / price)
+        return tick.capped(at: max(most, tick.settings.minimum), target: target).map { Proposal($0, bound.reason) }
     }
 
-    /// What is there costs what it costs; what is ordered, as much as the dearest.
-    private func hourly(
-        _ budget: PolicySettings.Budget, _ tick: TickContext, _ prices: [ReplicaID: Double], _ price: Double
-    ) -> Proposal? {
-        guard let limit = budget.usdPerHour else { return nil }
-        let known = (tick.supply.serving + tick.supply.booting).compactMap { prices[$0] }
-        let cost = known.reduce(0, +) + price * Double(tick.current - known.count)
-        return Proposal(tick.current + whole((limit - cost) / price), .hourlyBudget(usd: limit))
+    private typealias Bound = (usdPerHour: Double, reason: Reason)
+
+    private func hourly(_ budget: PolicySettings.Budget) -> Bound? {
+        budget.usdPerHour.map { ($0, .hourlyBudget(usd: $0)) }
     }
 
     /// What the minimum costs until midnight is set aside. The rest must pay for an hour of what comes on top, so the pool
     /// tapers off as the budget ends instead of falling to its minimum at once.
-    private func daily(_ budget: PolicySettings.Budget, _ tick: TickContext, _ price: Double) -> Proposal? {
-        guard let limit = budget.usdPerDay, let spent = tick.memory.spending?.usd else { return nil }
+    private func daily(_ budget: PolicySettings.Budget, _ tick: TickContext, _ price: Double) -> Bound? {
+        guard let limit = budget.usdPerDay, let spending = tick.memory.spending else { return nil }
         let clock = tick.settings.forecast.calendar.clock
-        let hours = (clock.midnight(after: tick.now) - tick.now).seconds / 3600
-        let minimum = tick.settings.minimum
-        let rest = limit - spent - Double(minimum) * price * hours
-        return Proposal(minimum + max(0, whole(rest / price)), .dailyBudget(usd: limit, spent: spent))
+        let now = max(tick.now, spending.upTo ?? tick.now)
+        let minimum = Double(tick.settings.minimum) * price
+        let rest = limit - spending.usd - minimum * (clock.midnight(after: now) - now).seconds / 3600
+        return (minimum + max(0, rest), .dailyBudget(usd: limit, spent: spending.usd))
     }
 
     /// A hair more, so that 9.999999999999998 is 10.
