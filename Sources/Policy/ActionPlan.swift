@@ -98,7 +98,8 @@ struct ActionPlan {
     private func victimOrder(_ id: ReplicaID) -> (Int, Double, Double, Int64, id: ReplicaID) {
         let replica = tick.fleet.replicas.first { $0.id == id }
         return (
-            replica?.market == .spot ? 0 : 1, -(replica?.usdPerHour ?? 0), requests(id) ?? 0,
+            replica?.market == .spot ? 0 : 1, -(replica?.usdPerHour ?? tick.settings.usdPerHour ?? 0),
+            requests(id) ?? 0,
             -launched(id).millisecondsSince1970, id
         )
     }
@@ -132,7 +133,9 @@ struct ActionPlan {
         return tick.observation.engines.first { $0.id == id }
     }
 
-    private func requests(_ id: ReplicaID) -> Double? { engine(id)?.requests }
+    private func requests(_ id: ReplicaID) -> Double? {
+        engine(id).flatMap { $0.condition == .leftoverGauges ? 0 : $0.requests }
+    }
 
     private func launched(_ id: ReplicaID) -> Timestamp {
         tick.fleet.replicas.first { $0.id == id }?.launchedAt ?? Timestamp(millisecondsSince1970: 0)

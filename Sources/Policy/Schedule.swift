@@ -19,19 +19,22 @@ package struct Schedule: Hashable, Sendable, Codable {
         self.minimum = minimum
     }
 
-    /// Whether it holds at a moment.
+    /// Whether it holds at a moment, or begins within `lead` of it.
     ///
     /// A span goes from the first moment at which the clock shows its start to the first at which it shows its end, so
     /// that clocks which go back cannot begin it twice. A time that clocks skip is the moment at which they do.
-    package func holds(at now: Timestamp, _ clock: CivilClock) -> Bool {
+    package func holds(at now: Timestamp, lead: Duration = .zero, _ clock: CivilClock) -> Bool {
+        func holds(_ from: Timestamp, _ to: Timestamp) -> Bool { from < to && from - lead <= now && now < to }
         switch times {
-        case .once(let from, let to): return from <= now && now < to
+        case .once(let from, let to): return holds(from, to)
         case .weekly(let days, let from, let to):
-            let today = clock.date(at: now).daysSince1970
-            // A span is at most a day long, so it began today or yesterday.
-            return [today, today - 1].map(CivilDate.init(daysSince1970:)).contains { date in
-                days.contains(date.weekday) && clock.moment(date, secondOfDay: from) <= now
-                    && now < clock.moment(date, secondOfDay: to > from ? to : to + 86_400)
+            // A span is at most a day long, so one that holds began yesterday at the earliest.
+            let dates = clock.date(at: now).daysSince1970 - 1...clock.date(at: now + lead).daysSince1970
+            return dates.lazy.map(CivilDate.init(daysSince1970:)).contains { date in
+                days.contains(date.weekday)
+                    && holds(
+                        clock.moment(date, secondOfDay: from),
+                        clock.moment(date, secondOfDay: to > from ? to : to + 86_400))
             }
         }
     }

@@ -104,12 +104,11 @@ import Testing
         let pool = try Self.pool("aws-asg")
         var settings = PolicySettings()
         (settings.capacity, settings.maximum, settings.scaleUp.loadAbove) = (16, 8, 0.7)
-        settings.headroom = .replicas(1)
+        (settings.headroom, settings.usdPerHour) = (.replicas(1), 3.9)
         #expect(pool.settings == settings)
         #expect(pool.driver == .awsAutoScalingGroup(AutoScalingGroupConfig(group: "llm-chat", region: "us-east-1")))
         #expect(pool.engine.location == .perReplica(template: "http://{private_ip}:8000"))
         #expect(pool.engine.headers.map(\.value.revealed) == ["Bearer hunter2"])
-        #expect(pool.usdPerHour == 3.9)
 
         var fleet = try Self.fleet("aws-asg", replicas: 2, running: 11)
         fleet.running = 33

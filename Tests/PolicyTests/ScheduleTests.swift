@@ -15,13 +15,14 @@ import Testing
     }
 
     /// Minutes of a local day at which the schedule begins or ceases to hold, counted from that day's midnight.
-    private func changes(_ schedule: Schedule, on date: CivilDate) throws -> [Int] {
+    private func changes(_ schedule: Schedule, on date: CivilDate, lead: Duration = .zero) throws -> [Int] {
         let clock = try Self.berlin()
         let (start, end) = (clock.moment(date), clock.midnight(after: clock.moment(date)))
         let minutes = Int((end - start).seconds) / 60
         return (0..<minutes).filter { minute in
             let now = start + .seconds(60 * minute)
-            return schedule.holds(at: now, clock) != schedule.holds(at: now - .seconds(60), clock)
+            return schedule.holds(at: now, lead: lead, clock)
+                != schedule.holds(at: now - .seconds(60), lead: lead, clock)
         }
     }
 
@@ -56,6 +57,28 @@ import Testing
         #expect(try changes(daily(8, 20, [.friday, .sunday]), on: date) == [])
     }
 
+    @Test(
+        "with a lead it begins that much earlier, by elapsed time, and ends as it did",
+        arguments: [
+            ("an ordinary day", 6, 10, 8.0, 20.0, 0.5, [450, 1200]),
+            ("over midnight to the day before", 6, 10, 0.25, 6, 0.5, [360, 1425]),
+            ("23 hours", 3, 29, 8, 20, 6.5, [30, 1140]), ("25 hours", 10, 25, 8, 20, 6.5, [150, 1260]),
+            ("from a time that is skipped", 3, 29, 2.5, 4, 0.5, [90, 180]),
+            ("all of it skipped", 3, 29, 2.25, 2.75, 0.5, []), ("the whole day", 10, 25, 0, 24, 1, []),
+            ("longer than what is between two", 6, 10, 8, 20, 13, []),
+        ] as [(String, Int, Int, Double, Double, Double, [Int])])
+    func lead(name: String, month: Int, day: Int, from: Double, to: Double, lead: Double, expected: [Int]) throws {
+        let date = try #require(CivilDate(year: 2026, month: month, day: day))
+        #expect(try changes(daily(from, to), on: date, lead: .seconds(lead * 3600)) == expected)
+        // Of two days later only the start is near enough.
+        let clock = try Self.berlin()
+        let once = clock.moment(CivilDate(daysSince1970: date.daysSince1970 + 2))
+        let span = Schedule(.once(from: once, to: once + .seconds(60)), minimum: 1)
+        #expect(
+            try changes(span, on: date, lead: .seconds(30 * 3600))
+                == [Int((once - clock.moment(date)).seconds) / 60 - 30 * 60])
+    }
+
     @Test("one that holds once, and of several the largest")
     func overlap() throws {
         var tick = context(requests: 8, serving: 2)
@@ -68,18 +91,31 @@ import Testing
         #expect(ScheduleFloor().propose(tick, target: 1) == Proposal(10, .schedule(minimum: 10)))
         tick.now = now + .seconds(60)
         #expect(ScheduleFloor().propose(tick, target: 1)?.target == 4)
+        tick.settings.schedules = [Schedule(.once(from: now, to: now + .seconds(60)), minimum: 10)]
+        tick.now = now - .seconds(435)
+        #expect(ScheduleFloor().propose(tick, target: 1)?.target == 10)
+        tick.now = now - .seconds(450)
+        #expect(ScheduleFloor().propose(tick, target: 1) == nil)
+        // Once enough boots have been measured, their 90th percentile counts.
+        for boot in 0..<10 { tick.memory.boots.record(.seconds(500 + boot * 10)) }
+        tick.now = now - .seconds(595)
+        #expect(ScheduleFloor().propose(tick, target: 1)?.target == 10)
+        tick.now = now - .seconds(596)
+        #expect(ScheduleFloor().propose(tick, target: 1) == nil)
     }
 
-    @Test("it lifts above the demand for its time, and not above the maximum")
+    @Test("it lifts above the demand for its time, not above the maximum, and its replicas are ready when it begins")
     func pool() {
-        var pool = VirtualPool(replicas: 2) {
+        var pool = VirtualPool(replicas: 2, boot: .seconds(420)) {
             $0.maximum = 6
             $0.schedules = [Schedule(.weekly(days: Weekday.allCases, from: 3600, to: 7200), minimum: 8)]
         }
         pool.running = 10
+        let start = pool.now
         // It starts at midnight.
         pool.run(.seconds(3600))
-        #expect(pool.size == 2)
+        #expect(pool.actions(since: start).map(\.seconds) == [3600 - 435])
+        #expect(pool.ready == 6)
         pool.run(.seconds(3600))
         #expect(pool.size == 6)
         pool.run(.seconds(3 * 3600))

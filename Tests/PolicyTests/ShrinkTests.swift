@@ -161,45 +161,34 @@ import Testing
         #expect(pool.controller.memory.draining.isEmpty)
     }
 
-    @Test("spot, then dear, then idle, then new ones are victims first")
-    func victims() {
-        let settings = calmPool {
-            $0.scaleDown.after = .zero; $0.stableWindow = .zero
-        }.controller.settings
-        let start = Timestamp(millisecondsSince1970: 1_000_000_000)
-        func victim(_ replicas: [(Market, Double, Double, Int)]) -> Int? {
-            var controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings)
-            var observer = PoolObserver()
-            for second in [0, 15, 30] {
-                let now = start + .seconds(second)
-                let fleet = FleetState(
-                    observedAt: now,
-                    replicas: replicas.enumerated().map { index, row in
-                        Replica(
-                            id: VirtualPool.id(index), state: .ready, launchedAt: start - .seconds(row.3),
-                            market: row.0,
-                            usdPerHour: row.1)
-                    })
-                let readings = replicas.enumerated().map { index, row in
-                    var model = ModelSample(model: "m")
-                    (model.running, model.waiting) = (row.2, 0)
-                    return EngineReading(
-                        id: VirtualPool.id(index), sample: EngineSample(engine: "vllm", models: [model]), sampledAt: now
-                    )
-                }
-                let observation = observer.observe(
-                    readings, enginesAreReplicas: true, maximumAge: .seconds(45), at: now)
-                let output = controller.step(TickInput(now: now, observation: observation, fleet: fleet))
-                for case .cordoned(let id) in output.events {
-                    return replicas.indices.first { VirtualPool.id($0) == id }
-                }
-            }
-            return nil
+    /// Market, dollars an hour, requests, seconds since the launch, whether the gauges are left over.
+    typealias Row = (market: Market, usd: Double?, requests: Double, age: Int, isLeftOver: Bool)
+
+    static let idle: Row = (.onDemand, 4, 0, 9000, false)
+
+    @Test(
+        "spot, then dear, then idle, then new ones are victims first; ties go by name",
+        arguments: [
+            ([idle, (.spot, 2, 5, 9500, false), idle], 1),
+            ([(.spot, 2, 0, 9000, false), (.spot, 3, 5, 9500, false)], 1),
+            ([idle, (.onDemand, 5, 5, 9500, false), idle], 1), ([(.onDemand, nil, 5, 9500, false), idle], 0),
+            ([(.onDemand, 4, 2, 9000, false), (.onDemand, 4, 1, 9500, false)], 1),
+            ([(.onDemand, 4, 1, 9000, false), (.onDemand, 4, 7, 9500, true)], 1),
+            ([(.onDemand, 4, 1, 9500, false), (.onDemand, 4, 1, 9000, false)], 1), ([idle, idle, idle], 0),
+        ] as [([Row], Int)])
+    func victims(rows: [Row], victim: Int) {
+        var pool = ScriptedPool {
+            $0.scaleDown.after = .zero
+            $0.scaleDown.cooldown = .zero
+            $0.usdPerHour = 5
         }
-        #expect(victim([(.onDemand, 4, 0, 9000), (.spot, 2, 1, 9000), (.onDemand, 4, 0, 9000)]) == 1)
-        #expect(victim([(.onDemand, 4, 0, 9000), (.onDemand, 5, 1, 9000), (.onDemand, 4, 0, 9000)]) == 1)
-        #expect(victim([(.onDemand, 4, 2, 9000), (.onDemand, 4, 1, 9500), (.onDemand, 4, 2, 9000)]) == 1)
-        #expect(victim([(.onDemand, 4, 1, 9500), (.onDemand, 4, 1, 9000), (.onDemand, 4, 1, 9500)]) == 1)
+        for (index, row) in rows.enumerated() {
+            let condition = row.isLeftOver ? EngineCondition.leftoverGauges : .answering
+            pool.set("r\(index)", condition, requests: row.requests, launched: .seconds(row.age))
+            (pool.fleet.replicas[index].market, pool.fleet.replicas[index].usdPerHour) = (row.market, row.usd)
+        }
+        while pool.events.isEmpty { pool.tick() }
+        #expect(pool.events == [.cordoned(ScriptedPool.id("r\(victim)"))])
     }
 
     @Test("dry run and pause decide and do nothing", arguments: [Authority.advise("dry run"), .paused, .notLeader])
