@@ -243,7 +243,7 @@ package struct PoolTicker: Sendable {
     /// is: users wait for it, and being absolute it cannot happen twice.
     private mutating func submit(_ planned: PlannedAction, recorded: Bool, at now: Timestamp) async -> ActionOutcome? {
         guard let actuator = parts.actuator else { return nil }
-        if case .remove = planned.action, !recorded {
+        if !recorded, !planned.action.isGrowth {
             controller.forgetPending()
             return nil
         }
@@ -334,7 +334,8 @@ extension PoolCounters {
         switch output.action?.action {
         case .grow: ordered += max(0, (output.decision.target ?? 0) - (output.decision.current ?? 0))
         case .remove(let ids): removed += ids.count
-        case nil: break
+        case .replace(let ids): (removed, ordered) = (removed + ids.count, ordered + ids.count)
+        case .withdraw, nil: break
         }
         for event in output.events {
             switch event {

@@ -103,18 +103,6 @@ extension EngineCondition {
     }
 }
 
-extension ScalingAction {
-    /// The classes of actions, as metrics name them.
-    static let kinds = ["grow", "remove"]
-
-    var kind: String {
-        switch self {
-        case .grow: "grow"
-        case .remove: "remove"
-        }
-    }
-}
-
 extension DriverError {
     /// The classes of errors, by `kind`.
     static let kinds = [

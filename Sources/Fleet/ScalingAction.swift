@@ -4,6 +4,11 @@ package enum ScalingAction: Hashable, Sendable, Codable {
     case grow(to: Int)
     /// Take these replicas down and work towards a size smaller by their number.
     case remove([ReplicaID])
+    /// Take these replicas down and start others in their place: the size stays.
+    case replace([ReplicaID])
+    /// Work towards this size, which is below the present aim and not below what is there: orders that were not
+    /// delivered are given back. Takes nobody down.
+    case withdraw(to: Int)
 }
 
 /// What the control plane answered when it accepted an action. It accepted; nothing has booted or stopped yet.
@@ -65,13 +70,22 @@ extension ScalingAction: CustomStringConvertible {
         switch self {
         case .grow: "grow"
         case .remove: "remove"
+        case .replace: "replace"
+        case .withdraw: "withdraw"
         }
     }
+
+    package var isGrowth: Bool { if case .grow = self { true } else { false } }
+
+    /// All of `kind`.
+    package static let kinds = ["grow", "remove", "replace", "withdraw"]
 
     package var description: String {
         switch self {
         case .grow(let size): "grow to \(size)"
         case .remove(let ids): "remove \(ids.map(\.rawValue).joined(separator: ", "))"
+        case .replace(let ids): "replace \(ids.map(\.rawValue).joined(separator: ", "))"
+        case .withdraw(let size): "withdraw to \(size)"
         }
     }
 }

@@ -7,6 +7,7 @@ import Fleet
 /// 2. Take away what serves nobody: boots past their deadline, engines dead for long.
 /// 3. Take away drained replicas.
 /// 4. Shrinking: cancel boots, cordon others.
+/// 5. Give back orders that do not come.
 struct ActionPlan {
     private(set) var uncordon: [ReplicaID] = []
     private(set) var cordon: [ReplicaID] = []
@@ -27,7 +28,13 @@ struct ActionPlan {
         if action == nil { removeUseless() }
         if action == nil { removeDrained() }
         if action == nil, target < tick.current { shrink(by: tick.current - target) }
+        if action == nil, !decision.steps.contains(where: { Self.puttingOff.contains($0.rule) }) {
+            withdraw(to: target)
+        }
     }
+
+    /// These keep the pool from growing for now, and it still wants to.
+    private static let puttingOff: [RuleName] = [.cooldownUp, .stepUp, .backOff]
 
     private mutating func grow(by missing: Int) {
         // The busiest come back first: they have the furthest to go before they could leave.
@@ -50,7 +57,8 @@ struct ActionPlan {
     }
 
     /// An engine's silence or failing health is believed while some engine answers. When none does, the looking may be
-    /// what is broken; then one goes, and only where it is in the way of the first replacement.
+    /// what is broken; then one goes, and only where it is in the way of the first replacement. A group that may not become
+    /// smaller starts another in its place.
     private mutating func removeUseless() {
         let dead = tick.supply.dead.filter { id in
             tick.memory.dead.since(id).map { tick.now - $0 >= tick.settings.deadAfter } ?? false
@@ -61,8 +69,9 @@ struct ActionPlan {
             useless.removeAll { doubtful.contains($0) }
             if isFull, tick.current == 0, useless.isEmpty { useless = Array(doubtful.prefix(1)) }
         }
-        let allowed = useless.prefix(max(0, size - (tick.fleet.minimum ?? 0)))
-        if !allowed.isEmpty { action = .remove(Array(allowed)) }
+        guard !useless.isEmpty else { return }
+        let room = size - (tick.fleet.minimum ?? 0)
+        action = room > 0 ? .remove(Array(useless.prefix(room))) : .replace(useless)
     }
 
     private mutating func removeDrained() {
@@ -89,6 +98,14 @@ struct ActionPlan {
         let victims = places.map(\.id)
         // Orders that are not delivered cannot be taken back, and are not made up for with replicas that work.
         cordon = Array(victims.prefix(max(0, surplus - cancelled.count - tick.supply.undelivered)))
+    }
+
+    /// What has not come within the boot deadline would come some day, and be paid for.
+    private mutating func withdraw(to target: Int) {
+        guard let desired = tick.fleet.desired, tick.supply.undelivered == 0 else { return }
+        let present = size + tick.supply.failed.count
+        let wanted = max(present, present - tick.current + target, tick.fleet.minimum ?? 0)
+        if wanted < desired { action = .withdraw(to: wanted) }
     }
 
     /// Everything that the control plane counts.

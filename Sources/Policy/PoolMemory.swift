@@ -89,10 +89,8 @@ package struct PoolMemory: Hashable, Sendable, Codable {
 extension PoolMemory {
     /// Whether the control plane is to be left alone with this action.
     func holdsBack(_ action: ScalingAction, now: Timestamp) -> Bool {
-        if let backOff, now < backOff.until {
-            guard case .remove = action, backOff.error.isRefusal else { return true }
-        }
-        if case .remove = action, let removalBackOff { return now < removalBackOff.until }
+        if let backOff, now < backOff.until, action.isGrowth || !backOff.error.isRefusal { return true }
+        if let removalBackOff, !action.isGrowth { return now < removalBackOff.until }
         return false
     }
 

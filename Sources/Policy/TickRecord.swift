@@ -35,7 +35,8 @@ extension ScalingAction {
         let present = fleet.replicas.filter { $0.state != .terminating && $0.state != .stopped }
         switch self {
         case .grow(let size): return (fleet.desired ?? present.count) >= size
-        case .remove(let ids): return !present.contains { ids.contains($0.id) }
+        case .remove(let ids), .replace(let ids): return !present.contains { ids.contains($0.id) }
+        case .withdraw(let size): return (fleet.desired ?? present.count) <= max(size, present.count)
         }
     }
 }

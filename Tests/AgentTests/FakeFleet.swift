@@ -115,6 +115,10 @@ actor FakeFleet: FleetInventory, FleetActuator {
         case .remove(let ids):
             replicas.removeAll { ids.contains($0.id) }
             desired -= ids.count
+        case .replace(let ids):
+            replicas.removeAll { ids.contains($0.id) }
+            grow(to: desired)
+        case .withdraw(let size): desired = max(size, replicas.count)
         }
     }
 

@@ -66,6 +66,7 @@ struct VirtualFleet {
             while replicas.count < target { launch(at: now) }
         case .remove(let ids):
             replicas.removeAll { ids.contains($0.id) }
+        case .replace, .withdraw: break  // The fleet has no minimum, and delivers at once.
         }
         return ActionOutcome(id: planned.id, result: .accepted(Receipt()))
     }

@@ -86,6 +86,62 @@ import Testing
         #expect(pool.actions.contains(.remove([ScriptedPool.id("b")])))
     }
 
+    @Test("what serves nobody is replaced in a group that may not become smaller", arguments: [1, 3])
+    func replaces(slots: Int) {
+        var pool = ScriptedPool { ($0.minimum, $0.maximum) = (1, slots) }
+        (pool.fleet.desired, pool.fleet.minimum, pool.fleet.maximum) = (slots, slots, slots)
+        pool.set("a", .dead("503"))
+        for slot in 1..<slots { pool.set("b\(slot)", .answering, requests: 1) }
+        pool.run(.seconds(150))
+        #expect(pool.actions == [.replace([ScriptedPool.id("a")])])
+        #expect(pool.fleet.desired == slots)
+        #expect(pool.tick().supply?.undelivered == 1)
+    }
+
+    @Test("a drained replica is not replaced, and stays where the group may not become smaller")
+    func keepsDrained() {
+        var pool = ScriptedPool { $0.scaleDown.after = .zero }
+        for name in ["a", "b"] { pool.set(name, .answering, requests: 0) }
+        while pool.controller.memory.draining.isEmpty { pool.tick() }
+        pool.fleet.minimum = 2
+        pool.run(.seconds(600))
+        #expect(pool.actions.isEmpty)
+    }
+
+    @Test("orders that are not delivered within the boot deadline are given back, as far as they are not wanted")
+    func givesBack() {
+        var pool = ScriptedPool()
+        for name in ["a", "b"] { pool.set(name, .answering, requests: 9) }
+        pool.fleet.replicas.append(Replica(id: ScriptedPool.id("c"), state: .failed("exit status 1")))
+        pool.fleet.replicas.append(Replica(id: ScriptedPool.id("d"), state: .terminating))
+        pool.fleet.desired = 9
+        pool.run(.seconds(1200))
+        #expect(pool.actions.isEmpty, "they may still come")
+        pool.run(.seconds(30))
+        // Three are wanted, two are there; the broken one takes up a place.
+        #expect(pool.actions == [.withdraw(to: 4)])
+        pool.run(.seconds(3600))
+        #expect(pool.actions.count == 1 && pool.fleet.desired == 4, "those that are wanted stay ordered")
+        for name in ["a", "b"] { pool.set(name, .answering, requests: 1) }
+        pool.run(.seconds(30))
+        #expect(pool.actions.last == .withdraw(to: 3), "and no fewer than are there")
+    }
+
+    @Test("giving back is no growth: a group without capacity holds it back no longer")
+    func givesBackWithoutCapacity() {
+        var pool = ScriptedPool()
+        pool.set("a", .answering, requests: 1)
+        pool.fleet.desired = 3
+        pool.run(.seconds(1200))
+        pool.set("a", .answering, requests: 45)
+        pool.refuse = { $0.isGrowth ? .noCapacity(market: .onDemand, zone: nil, message: "") : nil }
+        while pool.controller.memory.backOff.map({ $0.failures < 4 }) ?? true { pool.tick() }
+        pool.set("a", .answering, requests: 1)
+        #expect(pool.fleet.desired == 3, "what is only put off is still wanted")
+        pool.tick()
+        #expect(pool.actions.last == .withdraw(to: 1))
+    }
+
     @Test("a removal that is refused does not hold back growth")
     func growsWhileRemovalIsRefused() {
         var pool = ScriptedPool()

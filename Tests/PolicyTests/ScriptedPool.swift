@@ -56,6 +56,10 @@ struct ScriptedPool {
                     fleet.replicas.removeAll { ids.contains($0.id) }
                     engines.removeAll { ids.contains($0.id) }
                     fleet.desired = fleet.desired.map { $0 - ids.count }
+                case .replace(let ids):
+                    fleet.replicas.removeAll { ids.contains($0.id) }
+                    engines.removeAll { ids.contains($0.id) }
+                case .withdraw(let size): fleet.desired = size
                 }
                 outcome = ActionOutcome(id: planned.id, result: .accepted(Receipt()))
             }

@@ -94,6 +94,7 @@ struct VirtualPool {
             while size < target { launch(at: now) }
         case .remove(let ids):
             replicas.removeAll { ids.contains(Self.id($0.number)) }
+        case .replace, .withdraw: break  // The fleet has no minimum, and delivers at once.
         }
         return ActionOutcome(id: planned.id, result: .accepted(Receipt()))
     }

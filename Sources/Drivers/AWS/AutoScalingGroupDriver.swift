@@ -30,8 +30,9 @@ package struct AutoScalingGroupSettings: Sendable, Hashable {
 
 /// A pool that is one EC2 Auto Scaling group, whose size is counted in instances.
 ///
-/// Growing sets the group's desired capacity; removing terminates named instances and lowers it with each. The group
-/// must not choose victims by itself: suspend its `AZRebalance` process and give it no scaling policies of its own.
+/// Growing sets the group's desired capacity; removing terminates named instances and lowers it with each, replacing leaves
+/// it as it is. The group must not choose victims by itself: suspend its `AZRebalance` process and give it no scaling
+/// policies of its own.
 package struct AutoScalingGroupDriver: FleetInventory, FleetActuator {
     private let settings: AutoScalingGroupSettings
     private let client: AWSQueryClient
@@ -65,7 +66,9 @@ package struct AutoScalingGroupDriver: FleetInventory, FleetActuator {
         let end = surroundings.uptime() + settings.deadline
         switch action {
         case .grow(let target): return try await grow(to: target, until: end)
-        case .remove(let ids): return try await remove(ids, until: end)
+        case .remove(let ids): return try await terminate(ids, keepingSize: false, until: end)
+        case .replace(let ids): return try await terminate(ids, keepingSize: true, until: end)
+        case .withdraw(let target): return try await withdraw(to: target, until: end)
         }
     }
 }
@@ -82,18 +85,35 @@ extension AutoScalingGroupDriver {
             throw .rejected(message: "\(place): asked for \(target) instances, MaxSize is \(group.maximum)")
         }
         try await checkLaunches(of: group, until: end)
+        return try await setDesired(target, until: end)
+    }
+
+    /// Lowers the desired capacity, and not below the instances that are there: the group would choose whom to terminate.
+    ///
+    /// One that comes between the look at the group and the call may still be in the way; that is milliseconds of minutes.
+    private func withdraw(to target: Int, until end: Duration) async throws(DriverError) -> Receipt {
+        let group = try await readGroup(until: end)
+        let size = max(target, present(in: group), group.minimum)
+        return size < group.desired ? try await setDesired(size, until: end) : Receipt()
+    }
+
+    private func setDesired(_ size: Int, until end: Duration) async throws(DriverError) -> Receipt {
         let call = AWSQueryCall(.autoscaling, "SetDesiredCapacity", .writes)
             .with("AutoScalingGroupName", settings.group)
-            .with("DesiredCapacity", target)
+            .with("DesiredCapacity", size)
             .with("HonorCooldown", false)
         let answer = try await client.answer(to: call, as: SetDesiredCapacityAnswer.self, until: end)
         return Receipt(reference: answer.metadata.requestID)
     }
 
+    private func present(in group: AutoScalingGroup) -> Int {
+        (group.instances?.member ?? []).count { !AutoScalingLifecycle.leaves($0.lifecycleState ?? "") }
+    }
+
     /// Throws `noCapacity` when instances are missing and the group's newest activity failed for want of capacity: the
     /// group goes on trying by itself, and wanting more would be spent late or never.
     private func checkLaunches(of group: AutoScalingGroup, until end: Duration) async throws(DriverError) {
-        let present = (group.instances?.member ?? []).count { !AutoScalingLifecycle.leaves($0.lifecycleState ?? "") }
+        let present = present(in: group)
         guard present < group.desired else { return }
         let call = AWSQueryCall(.autoscaling, "DescribeScalingActivities", .reads)
             .with("AutoScalingGroupName", settings.group)
@@ -116,14 +136,18 @@ extension AutoScalingGroupDriver {
     ///
     /// Asking twice for the same instances is safe, because the group is read first and those that are gone or going are
     /// skipped. Once one has been terminated, any error is `outcomeUnknown`: something was changed.
-    private func remove(_ ids: [ReplicaID], until end: Duration) async throws(DriverError) -> Receipt {
+    ///
+    /// - Parameter keepingSize: the group launches another for each.
+    private func terminate(
+        _ ids: [ReplicaID], keepingSize: Bool, until end: Duration
+    ) async throws(DriverError) -> Receipt {
         let group = try await readGroup(until: end)
-        var plan = try removalPlan(ids, in: group)
+        var plan = try removalPlan(ids, in: group, keepingSize: keepingSize)
         var activities: [String] = []
         for (done, id) in plan.victims.enumerated() {
             let call = AWSQueryCall(.autoscaling, "TerminateInstanceInAutoScalingGroup", .writes)
                 .with("InstanceId", id.rawValue)
-                .with("ShouldDecrementDesiredCapacity", true)
+                .with("ShouldDecrementDesiredCapacity", !keepingSize)
             do {
                 let answer = try await client.answer(to: call, as: TerminateInstanceAnswer.self, until: end)
                 if let activity = answer.result.activity?.id { activities.append(activity) }
@@ -141,7 +165,7 @@ extension AutoScalingGroupDriver {
 
     /// Which of `ids` to terminate; each appears once, in the order given.
     private func removalPlan(
-        _ ids: [ReplicaID], in group: AutoScalingGroup
+        _ ids: [ReplicaID], in group: AutoScalingGroup, keepingSize: Bool
     ) throws(DriverError) -> (victims: [ReplicaID], alreadyGone: [ReplicaID]) {
         var states: [String: String] = [:]
         for member in group.instances?.member ?? [] { states[member.id] = member.lifecycleState ?? "" }
@@ -160,7 +184,7 @@ extension AutoScalingGroupDriver {
                 alreadyGone.append(id)
             }
         }
-        if !victims.isEmpty, group.desired - victims.count < group.minimum {
+        if !victims.isEmpty, !keepingSize, group.desired - victims.count < group.minimum {
             throw .rejected(
                 message: "\(place): terminating \(victims.count) of \(group.desired) instances would go below "
                     + "MinSize \(group.minimum)")

@@ -104,8 +104,11 @@ package actor LocalProcessDriver: FleetInventory, FleetActuator {
         case .grow(let size):
             try grow(to: size, at: now)
             return Receipt()
-        case .remove(let ids):
+        // Others are started when the pool asks for them; nothing is owed.
+        case .remove(let ids), .replace(let ids):
             return Receipt(alreadyGone: ids.filter { !stop($0, grace: settings.gracefulStop, at: now) })
+        case .withdraw:
+            return Receipt()
         }
     }
 

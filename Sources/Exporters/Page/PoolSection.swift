@@ -154,7 +154,7 @@ struct PoolSection {
                     timeCell(recent.at),
                     "\(change.joined(separator: " → "))",
                     decision.binding.map { "<code>\($0.rule.rawValue)</code>" } ?? unknown,
-                    recent.action.map { "\($0.text)" } ?? unknown,
+                    recent.action.map { "\($0.description)" } ?? unknown,
                     recent.result.map { "\($0)" } ?? unknown,
                     decision.binding.map { "\($0.reason.description)" } ?? unknown,
                 ]

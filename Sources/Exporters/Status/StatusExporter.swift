@@ -158,7 +158,7 @@ package enum StatusExporter {
             "target": JSON(recent.decision.target),
             "rule": JSON(binding?.rule.rawValue),
             "reason": JSON(binding?.reason.description),
-            "action": JSON(recent.action?.text),
+            "action": JSON(recent.action?.description),
             "result": JSON(recent.result),
         ]
     }

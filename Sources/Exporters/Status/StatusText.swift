@@ -16,16 +16,6 @@ extension ReplicaState {
     }
 }
 
-extension ScalingAction {
-    /// Such as `grow to 4` and `remove i-1, i-2`.
-    var text: String {
-        switch self {
-        case .grow(let size): "grow to \(size)"
-        case .remove(let ids): "remove " + ids.map(\.rawValue).joined(separator: ", ")
-        }
-    }
-}
-
 /// A number with at most `decimals` places, trailing zeros cut off: `12`, `0.5`.
 func shortNumber(_ value: Double, decimals: Int = 1) -> String {
     guard value.isFinite, value.magnitude < 1e12 else { return value.isInfinite ? "∞" : String(value) }

@@ -62,7 +62,8 @@ package struct ProductPolicy: ScalingPolicy {
             ordered = max(0, wanted - size)
             return wanted
         case .remove(let ids): return size - remove(ids, stuck: output.supply?.stuck ?? [], view)
-        case nil: return size
+        // The group has no minimum of its own, and nothing that it owes for longer than a boot may take.
+        case .replace, .withdraw, nil: return size
         }
     }
 

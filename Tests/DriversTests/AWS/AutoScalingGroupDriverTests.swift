@@ -217,6 +217,29 @@ import Transport
         #expect(group.calls == ["DescribeAutoScalingGroups"])
     }
 
+    @Test func `a replaced instance leaves the size as it is, also at the minimum`() async throws {
+        let group = FakeAutoScaling { ($0.minimum, $0.maximum) = (2, 2) }
+        let driver = driver(group)
+        #expect(try await driver.submit(.replace(ids("i-a", "i-x")), id: action).alreadyGone == ids("i-x"))
+        #expect(group.desired == 2)
+        #expect(group.state.withLock { $0.instances.map(\.state) } == ["Terminating", "InService"])
+        #expect(try await driver.submit(.replace(ids("i-a")), id: action) == Receipt(alreadyGone: ids("i-a")))
+        #expect(group.calls.count { $0 == "TerminateInstanceInAutoScalingGroup" } == 1)
+    }
+
+    @Test(arguments: [(7, 3, 6), (7, 2, 6), (4, 6, 6), (4, 2, 4), (4, 0, 4), (8, 6, 6)])
+    func `giving back never goes below what is there`(desired: Int, target: Int, expected: Int) async throws {
+        let group = FakeAutoScaling {
+            ($0.minimum, $0.maximum, $0.desired) = (expected == 6 ? 6 : 1, 9, desired)
+            $0.instances += [("i-c", "Pending"), ("i-d", "Pending:Wait"), ("i-e", "Terminating"), ("i-f", "Detaching")]
+        }
+        let driver = driver(group)
+        let receipt = try await driver.submit(.withdraw(to: target), id: action)
+        #expect(group.desired == (desired > expected ? expected : desired))
+        #expect(receipt == Receipt(reference: desired > expected ? "r-1" : nil))
+        #expect(try await driver.submit(.withdraw(to: target), id: action) == Receipt())
+    }
+
     @Test func `instances that are gone do not count against the minimum`() async throws {
         let group = FakeAutoScaling { $0.desired = 1 }
         #expect(try await driver(group).submit(.remove(ids("i-x")), id: action) == Receipt(alreadyGone: ids("i-x")))

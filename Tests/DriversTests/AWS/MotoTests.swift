@@ -82,6 +82,25 @@ struct MotoTests {
         #expect(try await driver.describe().replicas.count == 2)
     }
 
+    @Test func `an instance is replaced at the size that the group has`() async throws {
+        let driver = try await driver(try MotoAccount.current)
+        let before = try await driver.describe()
+        let victim = before.replicas[0].id
+        #expect(try await driver.submit(.replace([victim]), id: action).reference != nil)
+        let after = try await driver.describe()
+        #expect(after.desired == 2)
+        let ready = after.replicas.filter { $0.state == .ready }.map(\.id)
+        #expect(ready.count == 2 && ready.contains(before.replicas[1].id) && !ready.contains(victim))
+    }
+
+    @Test func `what runs is not given back`() async throws {
+        let driver = try await driver(try MotoAccount.current)
+        let before = try await driver.describe()
+        #expect(try await driver.submit(.withdraw(to: 1), id: action) == Receipt())
+        let after = try await driver.describe()
+        #expect(after.desired == 2 && after.replicas == before.replicas)
+    }
+
     @Test func `a termination whose answer is lost is found out by describing`() async throws {
         let moto = try MotoAccount.current
         let loses = Atomic(true)
