@@ -9,7 +9,7 @@ struct ScheduleFloor: Rule {
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let clock = tick.settings.forecast.calendar.clock
-        let lead = tick.memory.boots.p90(expected: tick.settings.boot.expected) + tick.settings.interval
+        let lead = tick.settings.lead(tick.memory.boots.p90(expected: tick.settings.boot.expected))
         let holding = tick.settings.schedules.filter { $0.holds(at: tick.now, lead: lead, clock) }
         return holding.map(\.minimum).max().map { Proposal($0, .schedule(minimum: $0)) }
     }
