@@ -54,11 +54,15 @@ let package = Package(
 
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CNVML"),
 
         shell("Transport", ["Fleet", "CCurl"]),
         shell(
             "Collectors",
-            ["Fleet", "Exposition", "Transport", .product(name: "Subprocess", package: "swift-subprocess")]),
+            [
+                "Fleet", "Exposition", "Transport", "CNVML",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ]),
         shell("Drivers", ["Fleet", "Transport", .product(name: "XMLCoder", package: "XMLCoder")]),
         shell("Store", ["Fleet", "Forecast", "Policy", .product(name: "GRDB", package: "GRDB.swift")]),
         shell("Config", ["Fleet", "Forecast", "Policy", .product(name: "Yams", package: "Yams")]),
@@ -109,7 +113,7 @@ let package = Package(
         tests("SimulatorTests", ["Fleet", "Forecast", "Policy", "Simulator"]),
         tests("ExportersTests", ["Fleet", "Forecast", "Policy", "Exporters", "Exposition"]),
         tests("TransportTests", ["Fleet", "Transport"]),
-        tests("CollectorsTests", ["Fleet", "Exposition", "Transport", "Collectors"]),
+        tests("CollectorsTests", ["Fleet", "Exposition", "Transport", "Collectors", "CNVML"]),
         tests("DriversTests", ["Fleet", "Transport", "Drivers"]),
         tests("StoreTests", ["Fleet", "Forecast", "Policy", "Store"]),
         tests("ConfigTests", ["Fleet", "Forecast", "Policy", "Config"]),

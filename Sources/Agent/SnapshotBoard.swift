@@ -6,8 +6,11 @@ import Synchronization
 package final class SnapshotBoard: Sendable {
     private let snapshot: Mutex<AgentSnapshot>
 
-    package init(version: String, startedAt: Timestamp) {
-        snapshot = Mutex(AgentSnapshot(at: startedAt, version: version, startedAt: startedAt))
+    /// - Parameter dcgmNames: see `AgentSnapshot`.
+    package init(version: String, startedAt: Timestamp, dcgmNames: Bool = false) {
+        var first = AgentSnapshot(at: startedAt, version: version, startedAt: startedAt)
+        first.dcgmNames = dcgmNames
+        snapshot = Mutex(first)
     }
 
     package var current: AgentSnapshot { snapshot.withLock { $0 } }

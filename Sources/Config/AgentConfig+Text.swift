@@ -18,6 +18,7 @@ extension AgentConfig {
             text.line("source", gpu.source.rawValue)
             text.line("command", quoted(gpu.command))
             text.line("timeout", gpu.timeout)
+            text.line("dcgm_names", "\(gpu.dcgmNames)")
         }
         text.group("pools") { text in
             for pool in pools { text.item { pool.write(to: &$0) } }

@@ -54,12 +54,14 @@ package struct GPUConfig: Hashable, Sendable {
     /// A name to look up in `PATH`, or a path.
     package var command = "nvidia-smi"
     package var timeout: Duration = .seconds(10)
+    /// Exports the GPUs under the names of dcgm-exporter too.
+    package var dcgmNames = false
 }
 
 package enum GPUSource: String, Hashable, Sendable, CaseIterable {
-    /// With nvidia-smi where there is one, silently not at all elsewhere.
+    /// Through NVML, else nvidia-smi, silently not at all where neither is.
     case auto
-    /// With nvidia-smi; its absence is an error to show.
+    /// With nvidia-smi alone; its absence is an error to show.
     case nvidiaSMI = "nvidia_smi"
     case off
 }

@@ -53,6 +53,7 @@ extension GPUConfig {
         gpu.read("source", .word(), into: &config.source)
         gpu.read("command", .text("a program", example: "nvidia-smi"), into: &config.command)
         gpu.read("timeout", .timeout, into: &config.timeout)
+        gpu.read("dcgm_names", .yesOrNo, into: &config.dcgmNames)
         gpu.finish()
         return config
     }

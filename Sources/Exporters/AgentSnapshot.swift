@@ -9,6 +9,8 @@ package struct AgentSnapshot: Hashable, Sendable {
     package var pools: [PoolSnapshot]
     /// `nil` when GPU reading is switched off.
     package var gpus: GPUObservation?
+    /// Whether the GPUs are exported a second time, as dcgm-exporter would.
+    package var dcgmNames = false
     package var process: ProcessSnapshot?
 
     package init(

@@ -16,8 +16,18 @@ package struct GPUSample: Hashable, Sendable, Codable {
     package var powerWatts: Double?
     package var powerLimitWatts: Double?
     package var smClockHertz: Double?
-    /// Uncorrected ECC errors since the driver was loaded.
+    /// Since the driver was loaded.
+    package var energyJoules: Double?
+    /// ECC errors since the driver was loaded.
+    package var correctedECCErrors: Double?
     package var uncorrectedECCErrors: Double?
+    /// Empty when nothing holds the clocks down.
+    package var throttleReasons: [GPUThrottleReason]?
+    /// What the driver asks for: 0 nothing, 1 a reset, 2 a reboot, 3 to drain peer traffic, 4 to drain and reset; later
+    /// drivers have more.
+    package var recoveryAction: Int?
+    /// Xid errors by number since this process watches for them, the well-known ones from 0 on.
+    package var xidErrors: [Int: Int]?
     package var migEnabled: Bool?
     /// Why the reading failed, in the driver's words, such as `GPU is lost`; `nil` when it did not.
     package var fault: String?

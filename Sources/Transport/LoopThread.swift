@@ -1,14 +1,14 @@
 import Glibc
 
-/// A joinable thread that no signal is delivered to.
-struct LoopThread: Sendable {
-    struct NotStarted: Error {
-        var code: Int32
+/// A thread that no signal is delivered to, either to join or to detach.
+package struct LoopThread: Sendable {
+    package struct NotStarted: Error {
+        package var code: Int32
     }
 
     private let handle: pthread_t
 
-    init(_ body: @escaping @Sendable () -> Void) throws(NotStarted) {
+    package init(_ body: @escaping @Sendable () -> Void) throws(NotStarted) {
         var handle = pthread_t()
         let start = Unmanaged.passRetained(Start(body: body))
         let code = pthread_create(
@@ -33,6 +33,11 @@ struct LoopThread: Sendable {
     /// Waits for the thread's end; to be called once.
     func join() {
         pthread_join(handle, nil)
+    }
+
+    /// Lets it end by itself.
+    package func detach() {
+        pthread_detach(handle)
     }
 
     private final class Start: Sendable {

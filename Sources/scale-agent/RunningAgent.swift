@@ -32,7 +32,8 @@ struct RunningAgent: Sendable {
         logger = Surroundings.logger(level: Logger.Level(rawValue: config.logLevel.rawValue) ?? .info)
         self.path = path
         self.afterTick = afterTick
-        board = SnapshotBoard(version: ScaleAgent.version, startedAt: Surroundings.now())
+        board = SnapshotBoard(
+            version: ScaleAgent.version, startedAt: Surroundings.now(), dcgmNames: config.gpu.dcgmNames)
         supervisor = PoolSupervisor(board: board, logger: logger, wallClock: Surroundings.now, afterTick: afterTick)
         current = ReloadState(config: config)
         lock = try StateLock(folder: config.stateDirectory)
@@ -103,9 +104,10 @@ struct RunningAgent: Sendable {
 
     private func gpuReader(_ gpu: GPUConfig) -> PeriodicService? {
         guard gpu.source != .off else { return nil }
-        let collector = GPUCollector(executable: gpu.command, deadline: gpu.timeout)
+        let collector = GPUCollector(
+            executable: gpu.command, usesNVML: gpu.source == .auto, deadline: gpu.timeout)
         let expected = gpu.source != .auto
-        return PeriodicService(every: .seconds(15)) { [board] in
+        return PeriodicService(every: .seconds(15), atEnd: collector.close) { [board] in
             let now = Surroundings.now()
             let observation = await collector.read(now: now)
             board.publish(observation.absent && !expected ? nil : observation, at: now)

@@ -92,6 +92,24 @@ import Testing
         #expect(present.map(\.name) == expected.map { "scale_agent_" + $0 })
     }
 
+    @Test("a fault that is known, throttling that is not, and DCGM's names")
+    func gpus() {
+        var snapshot = SampleSnapshot.growing
+        snapshot.gpus?.gpus[1].fault = "GPU is lost"
+        snapshot.gpus?.gpus[1].throttleReasons = nil
+        #expect(!MetricsExporter.families(snapshot).contains { $0.name.hasPrefix("DCGM_") })
+        snapshot.dcgmNames = true
+        let families = MetricsExporter.families(snapshot)
+        func values(_ name: String) -> [Double?] { families.first { $0.name == name }?.samples.map(\.value) ?? [] }
+        #expect(values("scale_agent_gpu_fault") == [0, 1])
+        #expect(values("scale_agent_gpu_throttle").prefix(9) == [0, 0, 1, 0, 0, 0, 0, 0, 0])
+        #expect(values("scale_agent_gpu_throttle").dropFirst(9).allSatisfy { $0 == nil })
+        #expect(values("DCGM_FI_DEV_GPU_UTIL") == [97, 88])
+        #expect(values("DCGM_FI_DEV_FB_USED").first == 43_218_108_416 / 1_048_576)
+        let labels = families.first { $0.name == "DCGM_FI_DEV_GPU_TEMP" }?.samples.first?.labels.map(\.name)
+        #expect(labels == ["gpu", "UUID", "device", "modelName"])
+    }
+
     @Test(
         "every driver error has its series",
         arguments: [

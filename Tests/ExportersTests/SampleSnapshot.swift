@@ -228,7 +228,9 @@ enum SampleSnapshot {
         (first.memoryUsedBytes, first.memoryTotalBytes) = (43_218_108_416, 48_305_799_168)
         (first.temperatureCelsius, first.powerWatts, first.powerLimitWatts) = (67, 301.5, 350)
         first.smClockHertz = 2_520_000_000
-        first.uncorrectedECCErrors = 0
+        (first.energyJoules, first.throttleReasons, first.recoveryAction) = (73_551_209.25, [.softwarePowerCap], 0)
+        (first.correctedECCErrors, first.uncorrectedECCErrors) = (2, 0)
+        first.xidErrors = [13: 1, 79: 0]
         first.migEnabled = false
         var second = first
         second.index = 1
@@ -236,6 +238,8 @@ enum SampleSnapshot {
         second.pciBusID = "00000000:4B:00.0"
         second.utilizationRatio = 0.88
         (second.memoryUsedBytes, second.temperatureCelsius, second.powerWatts) = (41_875_931_136, 62, 288)
-        return GPUObservation(gpus: [first, second], readAt: now - .seconds(4))
+        var observation = GPUObservation(gpus: [first, second], readAt: now - .seconds(4))
+        (observation.took, observation.exitCode) = (.milliseconds(40), 0)
+        return observation
     }
 }

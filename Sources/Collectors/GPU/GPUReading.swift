@@ -5,9 +5,9 @@ package struct GPUReading: Hashable, Sendable {
     /// In the driver's order. A GPU that the driver named as lost is here, with its `fault`.
     package var gpus: [GPUSample]
     /// What was wrong with the run; good samples may stand beside it.
-    package var error: NvidiaSMIError?
+    package var error: GPUDriverError?
 
-    package init(gpus: [GPUSample] = [], error: NvidiaSMIError? = nil) {
+    package init(gpus: [GPUSample] = [], error: GPUDriverError? = nil) {
         self.gpus = gpus
         self.error = error
     }
@@ -17,7 +17,7 @@ package struct GPUReading: Hashable, Sendable {
 }
 
 /// Why a run of `nvidia-smi` failed, or what it warned of.
-package struct NvidiaSMIError: Error, Hashable, Sendable {
+package struct GPUDriverError: Error, Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
         /// The kernel module does not answer.
         case driverNotLoaded

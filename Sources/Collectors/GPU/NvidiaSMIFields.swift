@@ -37,6 +37,9 @@ struct NvidiaSMIFields {
         sample.powerLimitWatts = number(Self.powerLimit, .watts)
         sample.smClockHertz = number(Self.smClock, .hertz)
         sample.uncorrectedECCErrors = number(Self.eccTotal, .count) ?? sum(Self.eccParts)
+        sample.correctedECCErrors = number(Self.correctedTotal, .count) ?? sum(Self.correctedParts)
+        sample.throttleReasons = throttleReasons
+        sample.recoveryAction = text(Self.recovery).flatMap { Self.recoveryActions.firstIndex(of: $0) }
         sample.fault = fault
         return sample
     }
@@ -59,6 +62,13 @@ struct NvidiaSMIFields {
     private func sum(_ names: [String]) -> Double? {
         let parts = names.compactMap { number([$0], .count) }
         return parts.isEmpty ? nil : parts.reduce(0, +)
+    }
+
+    /// From the mask in CSV, or from the elements in XML.
+    private var throttleReasons: [GPUThrottleReason]? {
+        if let mask = text(Self.reasonMask) { return UInt64(mask.dropFirst(2), radix: 16).map(GPUThrottleReason.all) }
+        let told = zip(GPUThrottleReason.allCases, Self.reasons).filter { text($1) != nil }
+        return told.isEmpty ? nil : told.filter { text($1) == "Active" }.map { $0.0 }
     }
 
     /// Newer drivers add a remark: `610.57.04 [Deprecated; use KMD Version instead]`.
@@ -93,18 +103,33 @@ extension NvidiaSMIFields {
         "ecc_errors/volatile/sram_uncorrectable", "ecc_errors/volatile/sram_uncorrectable_parity",
         "ecc_errors/volatile/sram_uncorrectable_secded", "ecc_errors/volatile/dram_uncorrectable",
     ]
+    private static let correctedTotal = [
+        "ecc.errors.corrected.volatile.total", "ecc_errors/volatile/single_bit/total",
+    ]
+    private static let correctedParts = [
+        "ecc_errors/volatile/sram_correctable", "ecc_errors/volatile/dram_correctable",
+    ]
+    private static let reasonMask = ["clocks_event_reasons.active", "clocks_throttle_reasons.active"]
+    /// In the order of the cases.
+    private static let reasons = GPUThrottleReason.allCases.map { reason in
+        ["event", "throttle"].map { "clocks_\($0)_reasons/clocks_\($0)_reason_" + reason.rawValue }
+    }
+    private static let recovery = ["gpu_recovery_action"]
+    /// At the place of their number.
+    private static let recoveryActions = ["None", "Reset", "Reboot", "Drain P2P", "Drain and Reset"]
 
     /// All names that any field reads.
     static let names = Set(
         [
             index, uuid, name, driverVersion, busID, mig, utilization, memoryUsed, memoryTotal, memoryReserved,
-            temperature, power, powerLimit, smClock, eccTotal, eccParts,
+            temperature, power, powerLimit, smClock, eccTotal, eccParts, correctedTotal, correctedParts, reasonMask,
+            recovery, reasons.flatMap(\.self),
         ].joined())
 
     /// The columns to ask for: old ones that every driver since 450 answers. One unknown field fails the whole query.
     static let query = [
         "index", "uuid", "name", "pci.bus_id", "driver_version", "utilization.gpu", "memory.total", "memory.used",
         "temperature.gpu", "power.draw", "power.limit", "clocks.current.sm", "ecc.errors.uncorrected.volatile.total",
-        "mig.mode.current",
+        "ecc.errors.corrected.volatile.total", "clocks_throttle_reasons.active", "mig.mode.current",
     ]
 }

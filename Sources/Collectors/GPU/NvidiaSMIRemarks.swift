@@ -30,8 +30,8 @@ struct NvidiaSMIRemarks {
         }
         for gpu in lost { Self.mark(gpu, in: &gpus) }
         gpus.sort { $0.index < $1.index }
-        let told = error(exitCode: exitCode) ?? defect.map { NvidiaSMIError(.unreadable, $0) }
-        let silent = rows.isEmpty ? NvidiaSMIError(.unreadable, "nvidia-smi listed no GPU and gave no reason") : nil
+        let told = error(exitCode: exitCode) ?? defect.map { GPUDriverError(.unreadable, $0) }
+        let silent = rows.isEmpty ? GPUDriverError(.unreadable, "nvidia-smi listed no GPU and gave no reason") : nil
         return GPUReading(gpus: gpus, error: told ?? silent)
     }
 
@@ -57,23 +57,23 @@ struct NvidiaSMIRemarks {
 
 extension NvidiaSMIRemarks {
     /// The words before the exit code: they are more exact, and 255 stands for half of them.
-    private func error(exitCode: Int32) -> NvidiaSMIError? {
+    private func error(exitCode: Int32) -> GPUDriverError? {
         for line in lines {
-            if let kind = Self.kind(of: line) { return NvidiaSMIError(kind, line) }
+            if let kind = Self.kind(of: line) { return GPUDriverError(kind, line) }
         }
         if let kind = Self.kinds[exitCode] ?? (exitCode == 0 ? nil : .failed) {
-            return NvidiaSMIError(kind, lines.first ?? "nvidia-smi ended with exit code \(exitCode)")
+            return GPUDriverError(kind, lines.first ?? "nvidia-smi ended with exit code \(exitCode)")
         }
-        return lines.first.map { NvidiaSMIError(.unreadable, $0) }
+        return lines.first.map { GPUDriverError(.unreadable, $0) }
     }
 
-    private static func kind(of line: String) -> NvidiaSMIError.Kind? {
+    private static func kind(of line: String) -> GPUDriverError.Kind? {
         if lostGPU(line) != nil { return .gpuLost }
         return phrases.first { line.contains($0.phrase) }?.kind
     }
 
     /// Order matters: the last one is also part of the mismatch.
-    private static let phrases: [(phrase: String, kind: NvidiaSMIError.Kind)] = [
+    private static let phrases: [(phrase: String, kind: GPUDriverError.Kind)] = [
         ("couldn't communicate with the NVIDIA driver", .driverNotLoaded),
         ("version mismatch", .libraryMismatch),
         ("couldn't find libnvidia-ml", .libraryMissing),
@@ -85,7 +85,7 @@ extension NvidiaSMIRemarks {
     ]
 
     /// Exit codes are NVML's return values.
-    private static let kinds: [Int32: NvidiaSMIError.Kind] = [
+    private static let kinds: [Int32: GPUDriverError.Kind] = [
         2: .invalidQuery, 4: .noPermission, 6: .noDevices, 9: .driverNotLoaded, 12: .libraryMissing,
         14: .infoROMCorrupted, 15: .gpuLost, 18: .libraryMismatch,
     ]

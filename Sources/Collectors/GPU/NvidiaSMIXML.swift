@@ -4,6 +4,8 @@
 /// elements were closed before the cut count, and the reading carries an error. Text around documents, such as an error
 /// line before or a warning after, is the driver's remark and not a reason to drop the readings.
 package enum NvidiaSMIXML {
+    static let endTag: StaticString = "</nvidia_smi_log>"
+
     package static func read(_ output: [UInt8], exitCode: Int32) -> GPUReading {
         var remarks: [String] = []
         var last: NvidiaSMIDocument?
@@ -12,7 +14,7 @@ package enum NvidiaSMIXML {
             remarks += lines(rest[..<start.lowerBound])
             // A document that was cut ends where the next one starts.
             let next = rest[start.upperBound...].firstRange(of: "<nvidia_smi_log")?.lowerBound ?? rest.endIndex
-            let end = rest[start.upperBound..<next].firstRange(of: "</nvidia_smi_log>")?.upperBound
+            let end = rest[start.upperBound..<next].firstRange(of: endTag)?.upperBound
             let document = NvidiaSMIDocument(rest[start.lowerBound..<(end ?? next)], isWhole: end != nil)
             if document.isWhole || last?.isWhole != true { last = document }
             rest = rest[(end ?? next)...]
@@ -101,7 +103,7 @@ struct NvidiaSMIDocument {
 
 extension ArraySlice<UInt8> {
     /// Where `text` first stands.
-    fileprivate func firstRange(of text: StaticString) -> Range<Int>? {
+    func firstRange(of text: StaticString) -> Range<Int>? {
         let length = text.utf8CodeUnitCount
         guard count >= length else { return nil }
         let pattern = text.withUTF8Buffer { Array($0) }

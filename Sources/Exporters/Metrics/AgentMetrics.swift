@@ -28,10 +28,15 @@ enum AgentMetrics {
                 "reading_duration_seconds", labels: ["source", "pool", "replica"],
                 "How long the latest reading of the source took."
             ) { agent in
-                agent.pools.flatMap { pool in
+                let engines = agent.pools.flatMap { pool in
                     pool.readings.map { (["engine", pool.pool.rawValue, $0.id.rawValue], $0.took?.seconds) }
                 }
+                return engines + [(["gpu", nil, nil], agent.gpus?.took?.seconds)]
             },
+            Metric(
+                "nvidia_smi_exit_code",
+                "Exit code of the latest nvidia-smi; absent with NVML, and while one runs on or did not end."
+            ) { $0.gpus?.exitCode.map(Double.init) },
         ])
 
     static let process = MetricGroup<ProcessSnapshot>(

@@ -54,8 +54,8 @@ struct Metric<Subject>: Sendable {
         _ name: String, _ help: String, ownLabels: [String],
         append: @escaping @Sendable (Subject, [MetricLabel], inout [MetricSample]) -> Void
     ) {
-        // The names of what every process exports are fixed by convention.
-        let fullName = name.hasPrefix("process_") ? name : "scale_agent_" + name
+        // What every process exports, and what dcgm-exporter does, have their names already.
+        let fullName = name.hasPrefix("process_") || name.hasPrefix("DCGM_") ? name : "scale_agent_" + name
         definition = MetricDefinition(
             name: fullName, type: Self.type(of: name), help: help, unit: Self.unit(of: name), labels: ownLabels)
         self.append = append
@@ -67,7 +67,7 @@ struct Metric<Subject>: Sendable {
 
     private static func unit(of name: String) -> String? {
         let stem = name.hasSuffix("_total") ? name.dropLast("_total".count) : name[...]
-        return ["seconds", "bytes", "ratio", "celsius", "watts", "hertz"].first {
+        return ["seconds", "bytes", "ratio", "celsius", "watts", "joules", "hertz"].first {
             stem.hasSuffix("_" + $0) && !stem.hasSuffix("_per_" + $0)
         }
     }

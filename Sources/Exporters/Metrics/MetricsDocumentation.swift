@@ -19,7 +19,7 @@ package enum MetricsDocumentation {
 
 
             """
-        for section in MetricsExporter.catalog {
+        for section in MetricsExporter.catalog + [(GPUMetrics.dcgm.title, GPUMetrics.dcgm.definitions)] {
             text += "## \(section.title)\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
             for metric in section.metrics {
                 let labels = metric.labels.map { "`\($0)`" }.joined(separator: ", ")

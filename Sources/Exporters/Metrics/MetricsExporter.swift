@@ -14,6 +14,13 @@ package enum MetricsExporter {
         for group in poolGroups { group.append(pools, to: &families) }
         let gpus = GPUReport.all(snapshot.gpus, now: snapshot.at)
         GPUMetrics.gpus.append(gpus.map { ([String($0.gpu.index), $0.gpu.uuid], $0) }, to: &families)
+        if snapshot.dcgmNames {
+            let named = gpus.map { report -> (labels: [String?], subject: GPUReport) in
+                let index = String(report.gpu.index)
+                return ([index, report.gpu.uuid, "nvidia" + index, report.gpu.name], report)
+            }
+            GPUMetrics.dcgm.append(named, to: &families)
+        }
         AgentMetrics.process.append(snapshot.process.map { [([], $0)] } ?? [], to: &families)
         return families
     }

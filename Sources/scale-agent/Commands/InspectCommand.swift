@@ -73,11 +73,14 @@ struct InspectCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Output of nvidia-smi -q -x; - for standard input.", valueName: "file"))
         var xml: String?
 
-        @Option(help: "Name or path of nvidia-smi.")
-        var command = "nvidia-smi"
+        @Option(help: "Name or path of nvidia-smi, which is then asked instead of NVML.")
+        var command: String?
 
-        @Option(help: "Seconds to wait for nvidia-smi.")
+        @Option(help: "Seconds to wait for the driver.")
         var timeout = 10.0
+
+        @Flag(help: "Print every value, and how it was read.")
+        var all = false
 
         func validate() throws {
             guard csv == nil || xml == nil else { throw ValidationError("--csv and --xml exclude each other.") }
@@ -91,12 +94,13 @@ struct InspectCommand: AsyncParsableCommand {
             do {
                 observation = try await observe()
             } catch {
-                Surroundings.printError("\(csv ?? xml ?? command): \(error)")
+                Surroundings.printError("\(csv ?? xml ?? "-"): \(error)")
                 throw ExitCode.unreachable
             }
-            try Surroundings.printJSON(GPUInspection(observation))
+            try Surroundings.printJSON(GPUInspection(observation, showsAll: all))
             guard observation.error == nil, !observation.absent else {
-                Surroundings.printError(observation.error ?? "\(command): there is no such program on this host")
+                Surroundings.printError(
+                    observation.error ?? "\(command ?? "nvidia-smi"): there is no such program on this host")
                 throw ExitCode.unreachable
             }
         }
@@ -109,7 +113,10 @@ struct InspectCommand: AsyncParsableCommand {
             } else if let xml {
                 reading = NvidiaSMIXML.read(try Surroundings.read(xml), exitCode: 0)
             } else {
-                return await GPUCollector(executable: command, deadline: .seconds(timeout)).read(now: now)
+                let collector = GPUCollector(
+                    executable: command ?? "nvidia-smi", usesNVML: command == nil, staysOpen: false,
+                    deadline: .seconds(timeout))
+                return await collector.read(now: now)
             }
             return GPUObservation(
                 gpus: reading.gpus, readAt: now, error: reading.error?.message, absent: false)

@@ -1,5 +1,4 @@
 import Fleet
-import FoundationEssentials
 import TestSupport
 import Testing
 
@@ -17,7 +16,7 @@ struct GPUCollectorTests {
         let tool = try FakeTool()
         defer { tool.remove() }
         try tool.answers(Self.header + Self.rows)
-        let observation = await GPUCollector(executable: tool.path).read(now: at(100))
+        let observation = await tool.collector().read(now: at(100))
         #expect(observation.gpus.map(\.uuid) == ["GPU-a", "GPU-b"])
         #expect(observation.readAt == at(100) && observation.error == nil && !observation.absent)
         #expect(
@@ -27,10 +26,13 @@ struct GPUCollectorTests {
     @Test func withoutTheToolThereAreNoGPUsAndNoError() async throws {
         let tool = try FakeTool()
         defer { tool.remove() }
-        let collector = GPUCollector(executable: tool.path)
-        #expect(await collector.read(now: at(0)) == GPUObservation(absent: true))
-        #expect(await collector.read(now: at(1)) == GPUObservation(absent: true))
-        #expect(await GPUCollector(executable: "no-such-tool-here").read(now: at(0)) == GPUObservation(absent: true))
+        let collector = tool.collector()
+        let elsewhere = GPUCollector(executable: "no-such-tool-here", usesNVML: false)
+        for observation in [
+            await collector.read(now: at(0)), await collector.read(now: at(1)), await elsewhere.read(now: at(0)),
+        ] {
+            #expect(observation.absent && observation.error == nil && observation.readAt == nil)
+        }
 
         try tool.answers(Self.header + Self.rows)
         let later = await collector.read(now: at(20))
@@ -44,7 +46,7 @@ struct GPUCollectorTests {
     @Test func aFailureKeepsTheLastGoodReadingAndPausesLongerEachTime() async throws {
         let tool = try FakeTool()
         defer { tool.remove() }
-        let collector = GPUCollector(executable: tool.path)
+        let collector = tool.collector()
         try tool.answers(Self.header + Self.rows)
         let good = await collector.read(now: at(0))
 
@@ -55,13 +57,14 @@ struct GPUCollectorTests {
             let observation = await collector.read(now: at(second))
             if try tool.calls().count > before { attempts.append(second) }
             #expect(observation.gpus == good.gpus && observation.readAt == at(0))
-            #expect(observation.error?.contains("couldn't communicate") == true)
+            #expect(observation.error?.contains("couldn't communicate") == true && observation.exitCode == 9)
         }
         #expect(attempts == [5, 20, 50, 110, 230, 470, 770])
 
         try tool.answers(Self.header + Self.rows)
         #expect(await collector.read(now: at(1069)).error != nil)
-        #expect(await collector.read(now: at(1070)) == GPUObservation(gpus: good.gpus, readAt: at(1070)))
+        let back = await collector.read(now: at(1070))
+        #expect(back.gpus == good.gpus && back.readAt == at(1070) && back.error == nil && back.exitCode == 0)
         try tool.answers(Self.noDriver, exitCode: 9)
         _ = await collector.read(now: at(1075))
         try tool.answers(Self.header + Self.rows)
@@ -71,7 +74,7 @@ struct GPUCollectorTests {
     @Test func aClockSetBackDoesNotProlongThePause() async throws {
         let tool = try FakeTool()
         defer { tool.remove() }
-        let collector = GPUCollector(executable: tool.path)
+        let collector = tool.collector()
         try tool.answers(Self.noDriver, exitCode: 9)
         _ = await collector.read(now: at(10_000))
         try tool.answers(Self.header + Self.rows)
@@ -88,7 +91,7 @@ struct GPUCollectorTests {
             *) echo 'Field "mig.mode.current" is not a valid field to query.'; exit 2 ;;
             esac
             """)
-        let collector = GPUCollector(executable: tool.path)
+        let collector = tool.collector()
         for second in [0, 1] {
             let observation = await collector.read(now: at(second))
             #expect(observation.gpus.map(\.uuid) == ["GPU-x"] && observation.error == nil)
@@ -101,7 +104,7 @@ struct GPUCollectorTests {
         let tool = try FakeTool()
         defer { tool.remove() }
         try tool.answers(Self.header + Self.rows)
-        let collector = GPUCollector(executable: tool.path, deadline: .seconds(2))
+        let collector = tool.collector(deadline: .seconds(2))
         // The first start of a script can be slow on a busy machine.
         var good = await collector.read(now: at(0))
         for attempt in 1...100 where good.error != nil {
@@ -123,7 +126,7 @@ struct GPUCollectorTests {
         let tool = try FakeTool()
         defer { tool.remove() }
         try tool.runs("while :; do echo 0123456789abcdef; done")
-        let observation = await GPUCollector(executable: tool.path, outputLimit: 10_000).read(now: at(0))
+        let observation = await tool.collector(outputLimit: 10_000).read(now: at(0))
         #expect(observation.error?.contains("limit of 10000 bytes") == true)
         #expect(observation.gpus.isEmpty && observation.readAt == nil)
         #expect(try await tool.lastProcessEnds())
@@ -134,7 +137,7 @@ struct GPUCollectorTests {
         defer { tool.remove() }
         try tool.runs("kill -SEGV $$")
         #expect(
-            await GPUCollector(executable: tool.path).read(now: at(0)).error?.hasSuffix("ended by signal 11") == true)
+            await tool.collector().read(now: at(0)).error?.hasSuffix("ended by signal 11") == true)
     }
 
     @Test func aLostGPUStaysKnownByItsEarlierNames() async throws {
@@ -142,7 +145,7 @@ struct GPUCollectorTests {
         defer { tool.remove() }
         let lost = "Unable to determine the device handle for GPU 0000:0B:00.0: GPU is lost.  Reboot the system\n"
         try tool.answers(Self.header + Self.rows)
-        let collector = GPUCollector(executable: tool.path)
+        let collector = tool.collector()
         _ = await collector.read(now: at(0))
 
         try tool.answers(lost, exitCode: 15)
@@ -164,50 +167,29 @@ struct GPUCollectorTests {
         defer { tool.remove() }
         let warning = "WARNING: infoROM is corrupted at gpu 0000:0B:00.0"
         try tool.answers(Self.header + Self.rows + warning + "\n", exitCode: 14)
-        let collector = GPUCollector(executable: tool.path)
+        let collector = tool.collector()
         for second in [0, 1, 2] {
             let observation = await collector.read(now: at(second))
             #expect(observation.readAt == at(second) && observation.error == warning)
             #expect(observation.gpus.map(\.fault) == [nil, nil])
         }
     }
-}
 
-/// A stand-in for `nvidia-smi`: a shell script that notes its process and arguments and then does as told.
-private struct FakeTool {
-    private let folder: String
-    var path: String { folder + "/nvidia-smi" }
-
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.path + "/fake-tool-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    @Test func aGPUThatTheDriverNoLongerListsIsAFaultUntilItIsBack() async throws {
+        let tool = try FakeTool()
+        defer { tool.remove() }
+        try tool.answers(Self.header + Self.rows)
+        let collector = tool.collector()
+        let whole = await collector.read(now: at(0))
+        try tool.answers(Self.header + "0, GPU-b, A1, 00000000:0B:00.0, 2 MiB\n")
+        for second in [1, 2] {
+            let rest = await collector.read(now: at(second))
+            #expect(rest.gpus.map(\.uuid).sorted { ($0 ?? "") < ($1 ?? "") } == ["GPU-a", "GPU-b"])
+            let gone = try #require(rest.gpus.first { $0.uuid == "GPU-a" })
+            #expect(gone.fault == "the driver no longer lists this GPU" && gone.memoryUsedBytes == nil)
+            #expect(rest.error == nil && rest.readAt == at(second))
+        }
+        try tool.answers(Self.header + Self.rows)
+        #expect(await collector.read(now: at(3)).gpus == whole.gpus)
     }
-
-    func runs(_ script: String) throws {
-        let text = "#!/bin/sh\necho $$ > '\(folder)/pid'\necho \"$*\" >> '\(folder)/calls'\n\(script)\n"
-        // Written aside and moved in place: a script that is still open for writing cannot be started.
-        try Data(text.utf8).write(to: URL(filePath: path + ".new"))
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path + ".new")
-        if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
-        try FileManager.default.moveItem(atPath: path + ".new", toPath: path)
-    }
-
-    func answers(_ text: String, exitCode: Int = 0) throws {
-        try runs("cat <<'END'\n\(text)END\nexit \(exitCode)")
-    }
-
-    /// The arguments of every run, oldest first.
-    func calls() throws -> [Substring] {
-        guard let data = FileManager.default.contents(atPath: folder + "/calls") else { return [] }
-        return String(decoding: data, as: UTF8.self).split(separator: "\n").map { $0[...] }
-    }
-
-    /// Whether the last run's process is gone, waiting for that for a few seconds at most.
-    func lastProcessEnds() async throws -> Bool {
-        let data = try #require(FileManager.default.contents(atPath: folder + "/pid"))
-        let pid = try #require(String(decoding: data, as: UTF8.self).split(separator: "\n").first)
-        return await eventually { !FileManager.default.fileExists(atPath: "/proc/\(pid)") }
-    }
-
-    func remove() { try? FileManager.default.removeItem(atPath: folder) }
 }

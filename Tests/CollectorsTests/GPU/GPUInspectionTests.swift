@@ -24,9 +24,23 @@ struct GPUInspectionTests {
         #expect(try json(GPUObservation(error: "no driver")) == #"{"error":"no driver","gpus":[]}"#)
     }
 
-    private func json(_ observation: GPUObservation) throws -> String {
+    @Test func allValuesAreShownWhenAskedFor() throws {
+        var gpu = GPUSample(index: 0)
+        (gpu.throttleReasons, gpu.xidErrors, gpu.recoveryAction) = ([.powerBrake], [79: 1], 2)
+        var observation = GPUObservation(gpus: [gpu])
+        (observation.source, observation.took) = (.nvidiaSMI, .milliseconds(250))
+        #expect(
+            try json(observation, showsAll: true) == """
+                {"error":null,"gpus":[{"fault":null,"index":0,"recovery_action":2,\
+                "throttle_reasons":["hw_power_brake_slowdown"],"xid_errors":{"79":1}}],\
+                "source":"nvidia-smi","took_seconds":0.25}
+                """)
+        #expect(try json(observation) == #"{"error":null,"gpus":[{"fault":null,"index":0}]}"#)
+    }
+
+    private func json(_ observation: GPUObservation, showsAll: Bool = false) throws -> String {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        return String(decoding: try encoder.encode(GPUInspection(observation)), as: UTF8.self)
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(GPUInspection(observation, showsAll: showsAll)), as: UTF8.self)
     }
 }

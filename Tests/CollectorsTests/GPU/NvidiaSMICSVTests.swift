@@ -61,7 +61,7 @@ struct NvidiaSMICSVTests {
     @Test func aRowThatWasCutIsReportedAndNotHalfRead() {
         let reading = read("index, uuid, memory.used [MiB]\r\n0, GPU-a, 1 MiB\r\n1, GPU-b\r\n")
         #expect(reading.gpus.map(\.uuid) == ["GPU-a"])
-        #expect(reading.error == NvidiaSMIError(.unreadable, "1, GPU-b"))
+        #expect(reading.error == GPUDriverError(.unreadable, "1, GPU-b"))
     }
 
     @Test(arguments: ["", "\n", "index, uuid\n"])

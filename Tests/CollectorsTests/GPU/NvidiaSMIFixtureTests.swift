@@ -28,6 +28,8 @@ struct NvidiaSMIFixtureTests {
         var sm_mhz: Double?
         var ecc_volatile_dram_uncorrectable: Double?
         var ecc_volatile_sram_uncorrectable: Double?
+        var recovery_action: String?
+        var throttle_active: [String]?
 
         func sample(index: Int) -> GPUSample {
             var sample = GPUSample(index: index, uuid: uuid, name: name ?? product)
@@ -41,6 +43,10 @@ struct NvidiaSMIFixtureTests {
             sample.powerWatts = power_draw_w ?? power_average_w ?? power_instant_w
             sample.powerLimitWatts = power_limit_w
             sample.smClockHertz = sm_mhz.map { $0 * 1_000_000 }
+            sample.throttleReasons = throttle_active.map { active in
+                GPUThrottleReason.allCases.filter { active.contains($0.rawValue) }
+            }
+            sample.recoveryAction = recovery_action == "None" ? 0 : nil
             sample.fault = raw_util_gpu == "GPU is lost" ? "GPU is lost" : nil
             return sample
         }
@@ -74,9 +80,11 @@ struct NvidiaSMIFixtureTests {
         try #require(reading.gpus.count == expected.count)
         for (index, (sample, oracle)) in zip(reading.gpus, expected).enumerated() {
             var wanted = oracle.sample(index: index)
-            // The oracle has no driver and no ECC errors in CSV, and only a part of the ECC errors in XML.
+            // The oracle has no driver, ECC errors and throttling in CSV, and only a part of the ECC errors in XML.
             wanted.driverVersion = isXML ? document.driver : sample.driverVersion
             wanted.uncorrectedECCErrors = isXML ? Self.ecc(oracle, sample) : sample.uncorrectedECCErrors
+            wanted.correctedECCErrors = sample.correctedECCErrors
+            if !isXML { wanted.throttleReasons = sample.throttleReasons }
             #expect(sample.matches(wanted), "\(sample) is not \(wanted)")
         }
         let hidden = document.attached_gpus.map { Int($0) > expected.count } ?? false
@@ -95,7 +103,7 @@ struct NvidiaSMIFixtureTests {
         var exit_code: Int32
     }
 
-    static let kinds: [String: NvidiaSMIError.Kind] = [
+    static let kinds: [String: GPUDriverError.Kind] = [
         "driver-library-mismatch-535": .libraryMismatch, "driver-library-mismatch-old": .libraryMismatch,
         "driver-not-loaded": .driverNotLoaded, "no-devices": .noDevices, "nvml-unknown-error": .nvmlFailed,
         "gpu-is-lost": .gpuLost, "device-handle-unknown-error-550": .gpuLost, "libnvidia-ml-missing": .libraryMissing,

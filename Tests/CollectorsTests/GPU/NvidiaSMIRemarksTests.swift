@@ -7,7 +7,7 @@ struct NvidiaSMIRemarksTests {
     struct Case: CustomTestStringConvertible {
         var text: String
         var exitCode: Int32
-        var kind: NvidiaSMIError.Kind
+        var kind: GPUDriverError.Kind
         var testDescription: String { "\(exitCode) \(text.prefix(40))" }
     }
 
@@ -66,7 +66,7 @@ struct NvidiaSMIRemarksTests {
     func aLostGPUIsASampleWithAFault(line: String, expected: NvidiaSMIRemarks.LostGPU) {
         #expect(NvidiaSMIRemarks.lostGPU(line) == expected)
         let reading = NvidiaSMICSV.read(Array((line + "\n").utf8), exitCode: 15)
-        #expect(reading.error == NvidiaSMIError(.gpuLost, line))
+        #expect(reading.error == GPUDriverError(.gpuLost, line))
         #expect(reading.gpus.map(\.pciBusID) == [expected.busID])
         #expect(reading.gpus.map(\.fault) == [expected.reason])
         #expect(!reading.isUsable)

@@ -73,7 +73,7 @@ struct NvidiaSMIXMLTests {
         let reading = read(text + "WARNING: infoROM is corrupted at gpu 0000:0A:00.0\n", exitCode: 14)
         #expect(reading.gpus.map(\.fault) == [nil, "GPU is lost"])
         #expect(
-            reading.error == NvidiaSMIError(.infoROMCorrupted, "WARNING: infoROM is corrupted at gpu 0000:0A:00.0"))
+            reading.error == GPUDriverError(.infoROMCorrupted, "WARNING: infoROM is corrupted at gpu 0000:0A:00.0"))
     }
 
     @Test func aLostGPUKeepsItsPlaceInTheNumbering() {
@@ -87,7 +87,7 @@ struct NvidiaSMIXMLTests {
     @Test func fewerGPUsThanAttachedIsSaid() {
         let reading = read(text.replacing("<attached_gpus>2", with: "<attached_gpus>8"))
         #expect(reading.gpus.count == 2)
-        #expect(reading.error == NvidiaSMIError(.unreadable, "nvidia-smi listed 2 of 8 attached GPUs"))
+        #expect(reading.error == GPUDriverError(.unreadable, "nvidia-smi listed 2 of 8 attached GPUs"))
     }
 
     @Test(arguments: [

@@ -3,20 +3,6 @@ import Testing
 @testable import Collectors
 
 struct SingleChildTests {
-    /// A child that ignores being killed until it is let go.
-    private actor Wedge {
-        private(set) var starts = 0
-        private var held: CheckedContinuation<Void, Never>?
-
-        func hang() async -> SingleChild.Outcome {
-            starts += 1
-            await withCheckedContinuation { held = $0 }
-            return .exited(code: 0, output: Array("late".utf8))
-        }
-
-        func letGo() { held?.resume() }
-    }
-
     @Test(.timeLimit(.minutes(1)))
     func aChildThatCannotBeKilledHoldsUpNobodyAndNoOtherIsStarted() async {
         let wedge = Wedge()
@@ -54,4 +40,29 @@ struct SingleChildTests {
         caller.cancel()
         #expect(await caller.value == .failed("killed"))
     }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aCancelledCallerDoesNotWaitForAChildThatCannotBeKilled() async {
+        let wedge = Wedge()
+        let child = SingleChild { _ in await wedge.hang() }
+        let caller = Task { await child.run([], until: .now + .seconds(3600)) }
+        caller.cancel()
+        #expect(await caller.value == .overdue)
+        while await wedge.starts == 0 { await Task.yield() }
+        await wedge.letGo()
+    }
+}
+
+/// A child that ignores being killed until it is let go.
+actor Wedge {
+    private(set) var starts = 0
+    private var held: CheckedContinuation<Void, Never>?
+
+    func hang() async -> ChildOutcome {
+        starts += 1
+        await withCheckedContinuation { held = $0 }
+        return .exited(code: 0, output: Array("late".utf8))
+    }
+
+    func letGo() { held?.resume() }
 }
