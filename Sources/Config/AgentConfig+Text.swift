@@ -133,6 +133,7 @@ extension EngineConfig {
 extension PolicySettings {
     fileprivate func writePolicy(to text: inout SettingsText) {
         let isByLoad = objective == nil
+        let leavesAtOnce = !isByLoad || minimumBilling != nil
         text.group("scale_up") { text in
             if isByLoad {
                 text.line("load_above", PercentText.format(scaleUp.loadAbove))
@@ -149,11 +150,11 @@ extension PolicySettings {
             text.line(
                 "after", scaleDown.after.map(DurationText.format),
                 otherwise: isByLoad ? "10m, or twice the p90 boot if longer" : "by the objective")
-            text.line("cooldown", scaleDown.cooldown.map(DurationText.format), otherwise: isByLoad ? "5m" : "none")
+            text.line("cooldown", scaleDown.cooldown.map(DurationText.format), otherwise: leavesAtOnce ? "none" : "5m")
             if let step = scaleDown.step {
                 write(step, to: &text)
             } else {
-                text.line("# step", isByLoad ? "one at a time" : "as many as the objective leaves")
+                text.line("# step", leavesAtOnce ? "as many as are not needed" : "one at a time")
             }
         }
         if let waiting = requestsPerReplicaInQueue {

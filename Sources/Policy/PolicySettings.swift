@@ -60,9 +60,10 @@ package struct PolicySettings: Hashable, Sendable, Codable {
         /// The calm that must come before; `nil`: what the objective takes, else 10 minutes or twice the 90th percentile
         /// boot, whichever is longer.
         package var after: Duration?
-        /// Least time since the last change, in either direction; `nil`: none with an objective, else 5 minutes.
+        /// Least time since the last change, in either direction; `nil`: none with an objective or billing periods,
+        /// else 5 minutes.
         package var cooldown: Duration?
-        /// `nil`: no limit with an objective, else one at a time.
+        /// `nil`: no limit with an objective or billing periods, else one at a time.
         package var step: StepLimit?
         package init() {}
     }

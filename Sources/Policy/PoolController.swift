@@ -163,7 +163,7 @@ package struct PoolController: Sendable {
     private mutating func noteCalm(needed: Int, _ tick: TickContext) {
         let calm =
             needed < tick.current && !isBlind(tick) && !tick.memory.wasBlind
-            && Band().propose(tick, target: needed) == nil
+            && (Band().propose(tick, target: needed)?.target ?? 0) < tick.current
             && (FreshData().propose(tick, target: needed)?.target ?? 0) < tick.current
         memory.calmSince = calm ? memory.calmSince ?? tick.now : nil
     }

@@ -49,7 +49,7 @@ import Testing
     func consolidation(requests: Double, active: Bool, holds: Bool) {
         var tick = context(requests: requests, serving: 5)
         tick.forecast = forecast(1, active: active)
-        #expect((Consolidation().propose(tick, target: 4) != nil) == holds)
+        #expect((Consolidation().propose(tick, target: 4)?.target == 5) == holds)
         tick.settings.scaleDown.loadBelow = 0.6
         #expect(Consolidation().propose(tick, target: 4) == nil)
     }

@@ -166,6 +166,23 @@ import Testing
         #expect(tick.paidFor(id) == .zero)
     }
 
+    @Test(
+        "those whose period ends together leave together, and only where the operator has set a pace do they wait",
+        arguments: [(nil, nil, 5), (.seconds(300), nil, 19), (nil, 4, 16), (.zero, 4, 16)]
+            as [(Duration?, Int?, Int)])
+    func pace(cooldown: Duration?, step: Int?, left: Int) {
+        var pool = VirtualPool(replicas: 20) {
+            $0.minimumBilling = .seconds(3600)
+            $0.tolerance = 0.1
+            $0.scaleDown.cooldown = cooldown
+            $0.scaleDown.step = step.map { StepLimit(replicas: $0, per: .seconds(150)) }
+        }
+        // 3.75 replicas at 80 %; 4 would soon grow again. A drain takes its 5 minutes, so there is time for one.
+        pool.running = 30
+        pool.run(.seconds(3600))
+        #expect(pool.size == left)
+    }
+
     @Test("only those that may leave are given up, the paid ones stay")
     func victims() {
         var pool = VirtualPool(replicas: 2) {

@@ -23,7 +23,14 @@ import Testing
                 let days = Weekday.allCases
                 $0.schedules = [Schedule(.weekly(days: days, from: 600, to: 3600), minimum: 5)]
             }),
-        Switch(testDescription: "minimum billing", kind: .hold, on: { $0.minimumBilling = .seconds(3600) }),
+        // Billing periods leave the pace to the operator, who has set one.
+        Switch(
+            testDescription: "minimum billing", kind: .hold,
+            off: { $0.scaleDown.step = StepLimit(replicas: 1, per: .zero) },
+            on: {
+                $0.scaleDown.step = StepLimit(replicas: 1, per: .zero)
+                $0.minimumBilling = .seconds(3600)
+            }),
         Switch(
             testDescription: "hourly budget", kind: .limit,
             on: { $0.budget = PolicySettings.Budget(usdPerHour: 12) }),

@@ -93,6 +93,17 @@ import Testing
         #expect(pool.size == 4)
     }
 
+    @Test("nor do several at once leave fewer than would stay", arguments: [0.0, 0.1])
+    func consolidationOfSeveral(tolerance: Double) {
+        var pool = VirtualPool(replicas: 12) {
+            ($0.tolerance, $0.scaleDown.after) = (tolerance, .zero)
+            $0.scaleDown.step = StepLimit(replicas: 12, per: .zero)
+        }
+        pool.running = 30
+        pool.run(.seconds(3600))
+        #expect(pool.size == (tolerance == 0 ? 4 : 5))
+    }
+
     @Test("a pool whose capacity is unknown keeps its size while there is work, and shrinks when there is none")
     func unknownCapacity() {
         var pool = calmPool { $0.capacity = nil }

@@ -44,12 +44,9 @@ struct Consolidation: Rule {
     static let share = 0.8
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        let most = tick.demand.requestsAtMost.map { $0 * (1 + tick.spareShare) }
-        let threshold = tick.settings.scaleUp.loadAbove * Self.share
         guard !tick.isSteered, tick.settings.signals.actsOnForecast, tick.forecast?.skill.isActive == true,
-            tick.settings.scaleDown.loadBelow == nil,
-            let fewer = tick.load(of: most, on: tick.current - 1 - tick.spare), fewer > threshold
+            tick.settings.scaleDown.loadBelow == nil
         else { return nil }
-        return Proposal(tick.current, .wouldNotFit(load: fewer, threshold: threshold))
+        return tick.fitting(tick.settings.scaleUp.loadAbove * Self.share)
     }
 }

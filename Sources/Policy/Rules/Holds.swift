@@ -36,16 +36,13 @@ struct Band: Rule {
     let kind = RuleKind.hold
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        let most = tick.demand.requestsAtMost
-        guard !tick.isSteered, let load = tick.load(of: most, on: tick.current),
-            let fewer = tick.load(of: most.map { $0 * (1 + tick.spareShare) }, on: tick.current - 1 - tick.spare)
-        else { return nil }
+        guard !tick.isSteered, let load = tick.load(of: tick.demand.requestsAtMost, on: tick.current) else {
+            return nil
+        }
         if let below = tick.settings.scaleDown.loadBelow, load >= below {
             return Proposal(tick.current, .band(load: load, below: below))
         }
-        let threshold = tick.settings.scaleUp.loadAbove * (1 - tick.settings.tolerance)
-        guard fewer > threshold else { return nil }
-        return Proposal(tick.current, .wouldNotFit(load: fewer, threshold: threshold))
+        return tick.fitting(tick.settings.scaleUp.loadAbove * (1 - tick.settings.tolerance))
     }
 }
 

@@ -65,12 +65,17 @@ package struct TickContext: Sendable {
     /// defaults.
     package var isSteered: Bool { choice != nil }
 
+    /// Whether replicas may leave as many at once as are not needed, unless the operator has set a step or a cooldown.
+    ///
+    /// By billing period each may leave for minutes of an hour: those that would wait for one another would be paid again.
+    private var leavesAtOnce: Bool { isSteered || settings.minimumBilling != nil }
+
     /// `nil`: as many as there are.
     var stepDown: StepLimit? {
-        settings.scaleDown.step ?? (isSteered ? nil : StepLimit(replicas: 1, per: .zero))
+        settings.scaleDown.step ?? (leavesAtOnce ? nil : StepLimit(replicas: 1, per: .zero))
     }
 
-    var cooldownDown: Duration { settings.scaleDown.cooldown ?? (isSteered ? .zero : .seconds(300)) }
+    var cooldownDown: Duration { settings.scaleDown.cooldown ?? (leavesAtOnce ? .zero : .seconds(300)) }
     var cooldownUp: Duration { settings.scaleUp.cooldown ?? (isSteered ? .zero : .seconds(30)) }
 
     /// Replicas that the decision counts on now.
@@ -88,6 +93,18 @@ package struct TickContext: Sendable {
         guard let capacity, capacity > 0 else { return nil }
         // A hair less, so that a quotient such as 12.000000000000002 does not order a thirteenth replica.
         return max(0, wholeReplicas((requests / (capacity * settings.scaleUp.loadAbove) - 1e-9).rounded(.up)))
+    }
+
+    /// Holds the fewest replicas on which the most that the demand can be, headroom included, is at most `threshold`.
+    func fitting(_ threshold: Double) -> Proposal? {
+        guard let capacity, capacity > 0, let most = demand.requestsAtMost.map({ $0 * (1 + spareShare) }), most > 0
+        else {
+            return nil
+        }
+        // A hair less, as in `replicas(for:)`.
+        let fewest = max(1, wholeReplicas((most / (capacity * threshold) - 1e-9).rounded(.up)))
+        let fewer = load(of: most, on: min(fewest, current - spare) - 1) ?? .infinity
+        return Proposal(fewest + spare, .wouldNotFit(load: fewer, threshold: threshold))
     }
 
     /// Keeps `present` replicas when they are too few for `requests` by no more than the tolerance.
