@@ -72,9 +72,8 @@ package struct PoolController: Sendable {
         let work = work(demand, input.observation, supply, now: input.now)
         let lesson = learning?.learn(work, settings, now: input.now)
         tick.choice = lesson?.choice
-        tick.forecast = forecast(
-            lesson?.forecast, work, paidFor: supply.serving.map { tick.paidFor($0) }.min(), &events)
-        var decision = decide(tick)
+        tick.forecast = forecast(lesson?.forecast, work, paidFor: tick.nextPaidFor, &events)
+        var decision = decide(&tick)
 
         var action: PlannedAction?
         if input.authority == .act {
@@ -135,28 +134,31 @@ package struct PoolController: Sendable {
 
     // MARK: Rules
 
-    private mutating func decide(_ tick: TickContext) -> Decision {
+    /// - Parameter tick: gets to know whether all is calm.
+    private mutating func decide(_ tick: inout TickContext) -> Decision {
         var decision = Decision(current: tick.current, target: 0, steps: [])
-        var target = 0
-        var tick = tick
-        func ask(_ rules: [any Rule]) {
-            for rule in rules {
-                guard let proposal = rule.propose(tick, target: target) else { continue }
-                let bounded = rule.kind.bound(proposal.target, target: target, current: tick.current)
-                // A need speaks even when it is met already; a hold or a limit only when it makes a difference.
-                guard bounded != target || rule.kind == .need || proposal.isNotice else { continue }
-                decision.steps.append(
-                    DecisionStep(rule: rule.name, from: target, to: bounded, reason: proposal.reason))
-                target = bounded
-            }
-        }
-        ask(Self.needs)
-        noteCalm(needed: target, tick)
-        tick.memory = memory
-        ask(Self.rest)
+        let needed = Self.ask(Self.needs, tick, target: 0, &decision.steps)
+        noteCalm(needed: needed, tick)
+        tick.memory.calmSince = memory.calmSince
+        decision.target = Self.ask(Self.rest, tick, target: needed, &decision.steps)
         memory.wasBlind = isBlind(tick)
-        decision.target = target
         return decision
+    }
+
+    /// - Returns: the target as the rules leave it.
+    private static func ask(
+        _ rules: [any Rule], _ tick: TickContext, target: Int, _ steps: inout [DecisionStep]
+    ) -> Int {
+        var target = target
+        for rule in rules {
+            guard let proposal = rule.propose(tick, target: target) else { continue }
+            let bounded = rule.kind.bound(proposal.target, target: target, current: tick.current)
+            // A need speaks even when it is met already; a hold or a limit only when it makes a difference.
+            guard bounded != target || rule.kind == .need || proposal.isNotice else { continue }
+            steps.append(DecisionStep(rule: rule.name, from: target, to: bounded, reason: proposal.reason))
+            target = bounded
+        }
+        return target
     }
 
     /// Calm is when full data says that fewer replicas would do.
@@ -310,7 +312,7 @@ package struct PoolController: Sendable {
     /// Running requests are bounded by the engine's slots, and reach the bound while others wait. One reading with a
     /// queue shows nothing: every request waits for the next step of its engine.
     private mutating func learnCapacity(_ observation: PoolObservation, _ supply: Supply, now: Timestamp) {
-        guard observation.enginesAreReplicas else { return }
+        guard settings.capacity == nil, observation.enginesAreReplicas else { return }
         let queueing = observation.engines.filter {
             $0.condition == .answering && ($0.waiting ?? 0) > 0 && supply.serving.contains($0.id)
         }

@@ -149,6 +149,7 @@ extension [PoolMemory.Since] {
 
     /// Keeps the moment of every identifier that is still there, adds the new ones at `now`.
     mutating func track(_ ids: [ReplicaID], now: Timestamp) {
+        if isEmpty, ids.isEmpty { return }
         self = ids.sorted().map { PoolMemory.Since(id: $0, since: since($0) ?? now) }
     }
 }

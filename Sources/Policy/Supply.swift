@@ -45,25 +45,29 @@ extension Supply {
         var supply = Supply()
         var events: [PoolEvent] = []
         let engines = observation.enginesAreReplicas ? observation.engines : []
+        var byReplica = EnginesByReplica(engines)
         let answering = engines.count { $0.condition == .answering || $0.condition == .leftoverGauges }
         memory.noteSilence(engines, now: now)
         let longSilent = memory.silent.filter { now - $0.since > settings.lostAfter }.map(\.id)
         // When most engines fall silent at once it is the observer that is cut off, not the replicas that are gone.
         let lost = answering > longSilent.count ? Set(longSilent) : []
 
-        let present = fleet.replicas.filter { $0.state != .terminating && $0.state != .stopped }
-        memory.draining.removeAll { drained in !present.contains { $0.id == drained.id } }
+        func isPresent(_ replica: Replica) -> Bool { replica.state != .terminating && replica.state != .stopped }
+        memory.draining.removeAll { drained in !fleet.replicas.contains { $0.id == drained.id && isPresent($0) } }
+        var present = 0
+        supply.serving.reserveCapacity(fleet.replicas.count)
         var bootingNow: [ReplicaID] = []
         var deadNow: [ReplicaID] = []
 
-        for replica in present {
+        for replica in fleet.replicas where isPresent(replica) {
+            present += 1
             let id = replica.id
-            let engine = engines.first { $0.id == id }
+            let condition = byReplica.condition(of: id)
             if case .failed = replica.state {
                 supply.failed.append(id)
             } else if memory.draining.since(id) != nil {
                 supply.draining.append(id)
-            } else if boots(replica, engine) {
+            } else if boots(replica, condition) {
                 bootingNow.append(id)
                 // Counted from the first look at it: a controller that comes late has not seen it miss anything.
                 let since = memory.booting.since(id) ?? now
@@ -76,7 +80,7 @@ extension Supply {
                 } else {
                     supply.lost.append(id)
                 }
-            } else if case .dead = engine?.condition {
+            } else if case .dead = condition {
                 deadNow.append(id)
                 // One failed check is a hiccup; two in a row order a replacement.
                 if let since = memory.dead.since(id) {
@@ -85,7 +89,7 @@ extension Supply {
                 } else {
                     supply.serving.append(id)
                 }
-            } else if engine?.condition == .sleeping {
+            } else if condition == .sleeping {
                 supply.sleeping.append(id)
             } else if lost.contains(id) {
                 supply.lost.append(id)
@@ -107,7 +111,7 @@ extension Supply {
         memory.booting.track(bootingNow, now: now)
         memory.dead.track(deadNow, now: now)
 
-        let undelivered = max(0, (fleet.desired ?? 0) - present.count)
+        let undelivered = max(0, (fleet.desired ?? 0) - present)
         memory.undeliveredSince = undelivered == 0 ? nil : memory.undeliveredSince ?? now
         if let since = memory.undeliveredSince, now - since <= settings.boot.deadline {
             supply.undelivered = undelivered
@@ -115,9 +119,9 @@ extension Supply {
         return (supply, events)
     }
 
-    private static func boots(_ replica: Replica, _ engine: EngineObservation?) -> Bool {
+    private static func boots(_ replica: Replica, _ condition: EngineCondition?) -> Bool {
         if case .booting = replica.state { return true }
-        return engine?.condition == .starting
+        return condition == .starting
     }
 
     /// Whether this was seen to boot in time. An engine that is silent from the first look on, long after its launch,
@@ -125,5 +129,22 @@ extension Supply {
     private static func isBootWatched(_ replica: Replica, since: Timestamp, _ settings: PolicySettings) -> Bool {
         if case .booting = replica.state { return true }
         return replica.launchedAt.map { since - $0 <= settings.boot.deadline } ?? true
+    }
+}
+
+/// Finds engines quickly for those who ask in the order of the list.
+private struct EnginesByReplica {
+    private let engines: [EngineObservation]
+    private var next = 0
+
+    init(_ engines: [EngineObservation]) { self.engines = engines }
+
+    mutating func condition(of id: ReplicaID) -> EngineCondition? {
+        if next >= engines.count || engines[next].id != id {
+            guard let index = engines.firstIndex(where: { $0.id == id }) else { return nil }
+            next = index
+        }
+        defer { next += 1 }
+        return engines[next].condition
     }
 }

@@ -58,7 +58,7 @@ import Testing
     @Test(
         "boots count as far as they are expected in time; until any are known, nothing shrinks beside them",
         arguments: [
-            ([30, 30, 30], 30, 8, nil), ([30, 30, 30], 4, 8, nil), ([230], 30, 6, nil), ([800], 30, 6, 7),
+            ([30, 30, 30], 30, 8, nil), ([30, 30, 30], 4, 8, nil), ([229], 30, 6, nil), ([800], 30, 6, 7),
             ([800, 800, 800], 30, 8, 10), ([800, 800, 800], 30, 6, 7), ([800, 800, 800], 30, 5, nil), ([], 30, 5, nil),
         ] as [([Int], Int, Int, Int?)])
     func credit(ages: [Int], measured: Int, target: Int, needed: Int?) {

@@ -8,6 +8,7 @@ struct KVCacheNeed: Rule {
     let kind = RuleKind.need
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        guard tick.settings.signals.kvCacheAbove != nil else { return nil }
         let serving = Double(tick.supply.serving.count)
         // Of engines that are read as a whole each is as full as the others.
         let full = tick.sumOfReplicas(\.kvCacheUsage) ?? tick.meanOfEndpoints(\.kvCacheUsage).map { $0 * serving }
@@ -22,6 +23,7 @@ struct TokenRateNeed: Rule {
     let kind = RuleKind.need
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        guard tick.settings.signals.tokensPerSecond != nil else { return nil }
         // Engines that are read as a whole tell all that there is between them.
         let rate = tick.sumOfReplicas(\.generationTokensPerSecond) ?? tick.sumOfEndpoints(\.generationTokensPerSecond)
         guard let perReplica = tick.settings.signals.tokensPerSecond, perReplica > 0, let rate, rate > 0 else {
@@ -37,13 +39,15 @@ extension TickContext {
     /// Over the serving replicas; silent ones are taken to be like those that tell. One that has just come up and cannot
     /// tell a rate yet, or whose gauges are left over, has nothing to add. `nil` when none tells, or when engines are read
     /// as a whole.
-    fileprivate func sumOfReplicas(_ value: KeyPath<EngineObservation, Double?>) -> Double? {
-        guard observation.enginesAreReplicas else { return nil }
+    fileprivate func sumOfReplicas(_ value: (EngineObservation) -> Double?) -> Double? {
+        guard observation.enginesAreReplicas, observation.engines.contains(where: { value($0) != nil }) else {
+            return nil
+        }
         var (sum, told, silent) = (0.0, 0.0, 0.0)
         for engine in observation.engines where supply.serving.contains(engine.id) {
             switch engine.condition {
             case .answering:
-                guard let said = engine[keyPath: value] else { continue }
+                guard let said = value(engine) else { continue }
                 sum += said
                 told += 1
             case .silent, .mute: silent += 1
@@ -53,14 +57,14 @@ extension TickContext {
         return told == 0 ? nil : sum * (told + silent) / told
     }
 
-    fileprivate func sumOfEndpoints(_ value: KeyPath<EngineObservation, Double?>) -> Double? {
+    fileprivate func sumOfEndpoints(_ value: (EngineObservation) -> Double?) -> Double? {
         guard !observation.enginesAreReplicas else { return nil }
-        let told = observation.engines.filter { $0.condition == .answering }.compactMap { $0[keyPath: value] }
+        let told = observation.engines.filter { $0.condition == .answering }.compactMap(value)
         return told.isEmpty ? nil : told.reduce(0, +)
     }
 
-    fileprivate func meanOfEndpoints(_ value: KeyPath<EngineObservation, Double?>) -> Double? {
-        let told = observation.engines.count { $0.condition == .answering && $0[keyPath: value] != nil }
+    fileprivate func meanOfEndpoints(_ value: (EngineObservation) -> Double?) -> Double? {
+        let told = observation.engines.count { $0.condition == .answering && value($0) != nil }
         return sumOfEndpoints(value).map { $0 / Double(told) }
     }
 

@@ -7,6 +7,7 @@ struct MinimumBilling: Rule {
     let kind = RuleKind.hold
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        guard tick.settings.minimumBilling != nil else { return nil }
         let left = (tick.supply.serving + tick.supply.booting).map { tick.paidFor($0) }
         guard let next = left.filter({ $0 > .zero }).min() else { return nil }
         return Proposal(tick.current - left.count { $0 == .zero }, .paidFor(remaining: next))
@@ -14,6 +15,11 @@ struct MinimumBilling: Rule {
 }
 
 extension TickContext {
+    /// How long the next replica that may leave is paid for.
+    var nextPaidFor: Duration? {
+        settings.minimumBilling == nil ? nil : supply.serving.map(paidFor).min()
+    }
+
     /// How long a replica is kept because it is paid for; zero when it may leave.
     ///
     /// It may in the last part of each period, long enough to drain it: the deadline and two decisions, or half of the

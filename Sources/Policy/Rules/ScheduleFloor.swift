@@ -9,6 +9,7 @@ struct ScheduleFloor: Rule {
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let clock = tick.settings.forecast.calendar.clock
+        guard !tick.settings.schedules.isEmpty else { return nil }
         let lead = tick.settings.lead(tick.memory.boots.p90(expected: tick.settings.boot.expected))
         let holding = tick.settings.schedules.filter { $0.holds(at: tick.now, lead: lead, clock) }
         return holding.map(\.minimum).max().map { Proposal($0, .schedule(minimum: $0)) }

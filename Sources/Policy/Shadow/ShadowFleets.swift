@@ -162,14 +162,14 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
         let price = settings.actionPrice.seconds / interval.length
         let (boot, order) = (interval.boot, boots.slot(tick + 1 + interval.bootIntervals))
         let (tick, count) = (tick, fleets.count)
+        let waits = ShadowCandidate.delays.map { Int32($0.seconds(boot: boot) / interval.length) }
         fleets.withUnsafeMutableBufferPointer { fleets in
             boots.withCounts { boots in
                 ledgers.add(work: interval.arrivals) { costs, late in
                     var index = 0
                     for signal in ShadowCandidate.signals.indices {
                         let (need, keep) = Self.demand(signal, interval, forecast)
-                        for delay in ShadowCandidate.delays {
-                            let wait = Int32(delay.seconds(boot: boot) / interval.length)
+                        for wait in waits {
                             for band in ShadowCandidate.bands {
                                 late[index] += fleets[index].serve(interval)
                                 let total = fleets[index].total
