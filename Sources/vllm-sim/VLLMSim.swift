@@ -12,7 +12,6 @@ struct VLLMSim: AsyncParsableCommand {
 
     @OptionGroup(title: "Serving") var serving: ServingOptions
     @OptionGroup(title: "Engine") var engine: EngineOptions
-    @OptionGroup(title: "Boot") var boot: BootOptions
     @OptionGroup(title: "Scenarios") var scenario: ScenarioOptions
 
     func run() async throws {
@@ -35,13 +34,11 @@ struct VLLMSim: AsyncParsableCommand {
 
     /// Plays the boot in real time; returns only when it succeeds.
     private func bootUp() async {
-        let settings = engine.settings(speed: serving.speed, staleGauges: false)
+        let jitter = scenario.bootJitter
         let script = BootScript(
-            BootScript.Facts(
-                model: serving.modelNames[0], port: serving.port, maxSequences: settings.maxSequences,
-                maxModelLength: settings.maxModelLength, kvCacheTokens: settings.gpuBlocks * settings.blockSize),
-            total: boot.total(speed: serving.speed),
-            ending: boot.failBoot ? .failed : boot.stuckBoot ? .stuck : .ready)
+            model: serving.modelNames[0], port: serving.port, settings: engine.settings,
+            total: .seconds(scenario.bootTime * .random(in: 1 - jitter...1 + jitter)),
+            ending: scenario.failBoot ? .failed : scenario.stuckBoot ? .stuck : .ready)
         let began = ContinuousClock.now
         for line in script.lines {
             try? await Task.sleep(until: began + line.at)

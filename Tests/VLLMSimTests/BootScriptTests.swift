@@ -5,7 +5,7 @@ import Testing
 struct BootScriptTests {
     private func script(_ total: Duration, _ ending: BootScript.Ending = .ready) -> BootScript {
         BootScript(
-            .init(model: "m", port: 8000, maxSequences: 4, maxModelLength: 2048, kvCacheTokens: 1_048_576),
+            model: "m", port: 8000, settings: .init(maxModelLength: 2048, gpuBlocks: 8192, blockSize: 128),
             total: total, ending: ending)
     }
 

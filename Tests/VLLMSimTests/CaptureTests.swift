@@ -15,7 +15,7 @@ struct CaptureTests {
         MetricsPage(
             modelName: "tiny-llama", created: 1_795_225_142.5, processStarted: 1_795_225_103, settings: engine.settings,
             gpuBlocksOverridden: false
-        ).text(engine.statistics, engine.gauges, sleepLevel: nil, http: http)
+        ).text(engine.statistics, engine.gauges, http: http)
     }
 
     /// The engine of the captures: four slots, 8192 blocks of 128 tokens.

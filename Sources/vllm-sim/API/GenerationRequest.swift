@@ -66,7 +66,7 @@ struct GenerationRequest: Decodable {
     /// A request that names a limit gets exactly that many tokens (`length`); a chat without one stops by itself
     /// after `naturalTokens` (`stop`), or at the end of the context.
     func work(
-        _ endpoint: Endpoint, maxModelLength: Int, naturalTokens: Int
+        _ endpoint: Endpoint, maxModelLength: Int, naturalTokens: Int = 128
     ) throws(APIError) -> EngineScheduler.Work {
         guard (n ?? 1) == 1 else { throw .badValue("n", "vllm-sim generates one choice per request") }
         let prompt = try promptTokens(endpoint)

@@ -21,9 +21,9 @@ enum SystemProcess {
         var seconds = time(nil)
         var parts = tm()
         localtime_r(&seconds, &parts)
-        func padded(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        return "\(padded(parts.tm_mon + 1))-\(padded(parts.tm_mday)) "
-            + [parts.tm_hour, parts.tm_min, parts.tm_sec].map(padded).joined(separator: ":")
+        var text = [CChar](repeating: 0, count: 16)
+        let length = strftime(&text, text.count, "%m-%d %H:%M:%S", &parts)
+        return String(decoding: text.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
     /// Writes a line to standard output at once, so that a reader of the log is never behind.
@@ -38,12 +38,6 @@ enum SystemProcess {
 
     static func leave(_ status: Int32) -> Never {
         exit(status)
-    }
-
-    /// Goes without a word, as after the kernel's out-of-memory killer.
-    static func crash() -> Never {
-        kill(getpid(), SIGKILL)
-        exit(1)
     }
 
     /// SIGTERM and SIGINT no longer end the process by themselves.

@@ -14,9 +14,8 @@ final class EngineDriver: Sendable {
     struct Snapshot: Sendable {
         var statistics: EngineStatistics
         var gauges: EngineGauges
-        var sleepLevel: Int?
         var isDead: Bool
-        /// Requests inside the server, running, queued and parked alike.
+        /// Requests inside the server, running and queued alike.
         var inFlight: Int
     }
 
@@ -139,28 +138,11 @@ final class EngineDriver: Sendable {
         state.withLock { state in
             Snapshot(
                 statistics: state.scheduler.statistics, gauges: state.scheduler.gauges,
-                sleepLevel: state.scheduler.sleepLevel, isDead: state.condition == .dead,
-                inFlight: state.waiters.count)
+                isDead: state.condition == .dead, inFlight: state.waiters.count)
         }
     }
 
     // MARK: Scenarios
-
-    /// - Parameter abort: end what runs with the finish reason `abort`; otherwise it freezes until the engine wakes.
-    func sleep(level: Int, abort: Bool) {
-        let now = now
-        state.withLock { state in
-            state.deliver(state.scheduler.advance(to: now))
-            if abort { state.deliver(state.scheduler.abortAll()) }
-            state.scheduler.sleep(level: level)
-        }
-    }
-
-    func wakeUp() {
-        let now = now
-        state.withLock { $0.scheduler.wakeUp(at: now) }
-        workArrived.yield()
-    }
 
     /// Refuses new requests from now on.
     ///

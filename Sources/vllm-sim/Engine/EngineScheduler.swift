@@ -19,14 +19,10 @@ struct EngineScheduler: Sendable {
         var maxModelLength = 8192
         /// Prompt tokens per second of the whole engine.
         var prefillTokensPerSecond = 8000.0
-        /// Decoded tokens per second of a sequence that runs alone.
+        /// Decoded tokens per second of each sequence.
         var decodeTokensPerSecond = 50.0
-        /// Each further sequence in the batch lengthens a decode step by this share of the step of a lone one.
-        var decodeSlowdown = 0.0
         var gpuBlocks = 8192
         var blockSize = 16
-        /// Keep the gauges of a batch whose clients went away, until the next iteration.
-        var staleGauges = false
     }
 
     /// What the owner has to tell a client: new tokens, or the end, or both.
@@ -70,8 +66,6 @@ struct EngineScheduler: Sendable {
     let settings: Settings
     private(set) var statistics: EngineStatistics
     private(set) var gauges = EngineGauges()
-    /// 0 pauses, 1 has offloaded the weights, 2 has dropped everything; `nil` is awake.
-    private(set) var sleepLevel: Int?
 
     private var waiting: [Sequence] = []
     private var running: [Sequence] = []
@@ -118,7 +112,7 @@ struct EngineScheduler: Sendable {
         running.removeAll { $0.id == id }
         waiting.removeAll { $0.id == id }
         if inFlight == 0 { iteration = nil }
-        if !settings.staleGauges, sleepLevel == nil { recordGauges() }
+        recordGauges()
     }
 
     /// Ends every request with the finish reason `abort`.
@@ -132,17 +126,6 @@ struct EngineScheduler: Sendable {
         return events
     }
 
-    /// Stops scheduling. Requests may still be submitted; they wait, and no gauge shows them.
-    mutating func sleep(level: Int) {
-        sleepLevel = level
-        iteration = nil
-    }
-
-    mutating func wakeUp(at now: Duration) {
-        sleepLevel = nil
-        startIteration(at: now)
-    }
-
     mutating func countRejectedAdmission() {
         statistics.rejectedAdmissions += 1
     }
@@ -150,7 +133,7 @@ struct EngineScheduler: Sendable {
     // MARK: One iteration
 
     private mutating func startIteration(at now: Duration) {
-        guard iteration == nil, sleepLevel == nil, inFlight > 0 else { return }
+        guard iteration == nil, inFlight > 0 else { return }
         var budget = settings.maxBatchedTokens
         var scheduled: [(id: RequestID, tokens: Int)] = []
         let preempted = scheduleRunning(&scheduled, &budget)
@@ -160,9 +143,7 @@ struct EngineScheduler: Sendable {
         let decoding = scheduled.count { $0.tokens == 1 }
         let prefillTokens = scheduled.reduce(0) { $0 + $1.tokens } - decoding
         var seconds = Double(prefillTokens) / settings.prefillTokensPerSecond
-        if decoding > 0 {
-            seconds += (1 + settings.decodeSlowdown * Double(decoding - 1)) / settings.decodeTokensPerSecond
-        }
+        if decoding > 0 { seconds += 1 / settings.decodeTokensPerSecond }
         iteration = Iteration(ends: now + .seconds(seconds), scheduled: scheduled)
     }
 

@@ -3,75 +3,47 @@
 struct MetricsText {
     typealias Labels = [(name: String, value: String)]
 
+    enum Kind: String { case gauge, counter, histogram, summary }
+
+    enum Value {
+        case number(Double)
+        case summary(count: Int, sum: Double)
+        case histogram(Histogram)
+    }
+
     private(set) var text = ""
-    /// Labels of every family unless one says otherwise.
-    let common: Labels
     /// Unix seconds at which the families came to be.
     let created: Double
 
-    init(common: Labels, created: Double) {
-        self.common = common
+    init(created: Double) {
         self.created = created
         text.reserveCapacity(64 * 1024)
     }
 
-    mutating func gauge(_ name: String, _ help: String, _ samples: [(Labels, Double)], common: Labels? = nil) {
-        let common = common ?? self.common
-        head(name, help, "gauge")
-        for (labels, value) in samples { sample(name, common + labels, value) }
-    }
-
-    mutating func gauge(_ name: String, _ help: String, _ value: Double) {
-        gauge(name, help, [([], value)])
-    }
-
-    /// - Parameter name: without `_total`.
-    mutating func counter(_ name: String, _ help: String, _ samples: [(Labels, Double)], common: Labels? = nil) {
-        let common = common ?? self.common
-        head(name + "_total", help, "counter")
-        for (labels, value) in samples { sample(name + "_total", common + labels, value) }
-        createdGauge(name, help, samples.map { common + $0.0 })
-    }
-
-    mutating func counter(_ name: String, _ help: String, _ value: Int) {
-        counter(name, help, [([], Double(value))])
-    }
-
-    mutating func histogram(_ name: String, _ help: String, _ histogram: Histogram) {
-        self.histogram(name, help, [(common, histogram)])
-    }
-
-    mutating func histogram(_ name: String, _ help: String, _ series: [(Labels, Histogram)]) {
-        head(name, help, "histogram")
-        for (labels, histogram) in series {
-            var cumulative = 0
-            for (bound, count) in zip(histogram.bounds.map(Self.number) + ["+Inf"], histogram.counts) {
-                cumulative += count
-                sample(name + "_bucket", labels + [("le", bound)], Double(cumulative))
+    /// - Parameter name: a counter's without `_total`.
+    mutating func family(_ kind: Kind, _ name: String, _ help: some StringProtocol, _ series: [(Labels, Value)]) {
+        let full = kind == .counter ? name + "_total" : name
+        text += "# HELP \(full) \(help)\n# TYPE \(full) \(kind)\n"
+        for (labels, value) in series {
+            switch value {
+            case .number(let number): sample(full, labels, number)
+            case .summary(let count, let sum): total(name, labels, count: count, sum: sum)
+            case .histogram(let histogram):
+                var cumulative = 0
+                for (bound, count) in zip(histogram.bounds.map(Self.number) + ["+Inf"], histogram.counts) {
+                    cumulative += count
+                    sample(name + "_bucket", labels + [("le", bound)], Double(cumulative))
+                }
+                total(name, labels, count: histogram.count, sum: histogram.sum)
             }
-            sample(name + "_count", labels, Double(histogram.count))
-            sample(name + "_sum", labels, histogram.sum)
         }
-        createdGauge(name, help, series.map(\.0))
+        guard kind != .gauge, !series.isEmpty else { return }
+        family(.gauge, name + "_created", help, series.map { ($0.0, .number(created)) })
     }
 
-    mutating func summary(_ name: String, _ help: String, _ series: [(Labels, count: Int, sum: Double)]) {
-        head(name, help, "summary")
-        for (labels, count, sum) in series {
-            sample(name + "_count", labels, Double(count))
-            sample(name + "_sum", labels, sum)
-        }
-        createdGauge(name, help, series.map(\.0))
-    }
-
-    private mutating func createdGauge(_ name: String, _ help: String, _ series: [Labels]) {
-        guard !series.isEmpty else { return }
-        head(name + "_created", help, "gauge")
-        for labels in series { sample(name + "_created", labels, created) }
-    }
-
-    private mutating func head(_ name: String, _ help: String, _ type: String) {
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+    private mutating func total(_ name: String, _ labels: Labels, count: Int, sum: Double) {
+        sample(name + "_count", labels, Double(count))
+        sample(name + "_sum", labels, sum)
     }
 
     private mutating func sample(_ name: String, _ labels: Labels, _ value: Double) {
@@ -95,16 +67,7 @@ struct MetricsText {
     }
 
     private static func escaped(_ value: String) -> String {
-        guard value.utf8.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") || $0 == 10 }) else {
-            return value
-        }
-        return value.reduce(into: "") { text, character in
-            switch character {
-            case "\\": text += "\\\\"
-            case "\"": text += "\\\""
-            case "\n": text += "\\n"
-            default: text.append(character)
-            }
-        }
+        let special: [Character: String] = ["\\": "\\\\", "\"": "\\\"", "\n": "\\n"]
+        return value.contains { special[$0] != nil } ? value.map { special[$0] ?? String($0) }.joined() : value
     }
 }

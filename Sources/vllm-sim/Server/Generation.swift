@@ -13,12 +13,11 @@ extension APIResponder {
         }
         do throws(APIError) {
             let asked = try GenerationRequest.parse([UInt8](buffer: body))
-            let model = asked.model ?? settings.modelNames[0]
-            guard settings.modelNames.contains(model) else {
-                throw APIError.unknownModel(model, aliases: settings.modelNames)
+            let model = asked.model ?? modelNames[0]
+            guard modelNames.contains(model) else {
+                throw APIError.unknownModel(model, aliases: modelNames)
             }
-            let work = try asked.work(
-                endpoint, maxModelLength: settings.maxModelLength, naturalTokens: settings.naturalTokens)
+            let work = try asked.work(endpoint, maxModelLength: maxModelLength)
             let updates = try engine.submit(work, connection: connection)
             let reply = GenerationReply(
                 endpoint, model: model, promptTokens: work.promptTokens,

@@ -15,16 +15,11 @@ final class Server: Sendable {
     init(command: VLLMSim, processStarted: Double, ready: Double) {
         serving = command.serving
         scenario = command.scenario
-        let settings = command.engine.settings(speed: serving.speed, staleGauges: scenario.staleGauges)
+        let settings = command.engine.settings
         engine = EngineDriver(
             settings, tick: .seconds(command.engine.tick / 1000), maxQueued: command.engine.maxNumQueuedReqs)
         responder = APIResponder(
-            settings: APIResponder.Settings(
-                modelNames: serving.modelNames, maxModelLength: settings.maxModelLength,
-                naturalTokens: command.engine.naturalTokens, devMode: serving.devMode,
-                tracksLoad: serving.enableServerLoadTracking, apiKey: serving.apiKey,
-                metricsDelay: .seconds(scenario.slowMetrics)),
-            engine: engine,
+            modelNames: serving.modelNames, maxModelLength: settings.maxModelLength, engine: engine,
             page: MetricsPage(
                 modelName: serving.modelNames[0], created: ready, processStarted: processStarted, settings: settings,
                 gpuBlocksOverridden: command.engine.numGpuBlocks != nil),
@@ -69,12 +64,6 @@ final class Server: Sendable {
         ServerLog.writeUvicorn("Started server process [\(SystemProcess.id)]")
         ServerLog.writeUvicorn("Waiting for application startup.")
         ServerLog.writeUvicorn("Application startup complete.")
-        if let seconds = scenario.dieAfter {
-            Task {
-                try await Task.sleep(for: .seconds(seconds))
-                SystemProcess.crash()
-            }
-        }
         if let seconds = scenario.engineDeathAfter {
             Task {
                 try await Task.sleep(for: .seconds(seconds))
@@ -100,30 +89,26 @@ final class Server: Sendable {
     /// Aborts or finishes what is in flight; the process leaves after about a second at the earliest.
     private func shutDown() async throws {
         let timeout = scenario.shutdownTimeout
-        let mode = timeout > 0 ? "drain" : "abort"
+        let how = "mode=\(timeout > 0 ? "drain" : "abort") timeout=\(Int(timeout))s"
         let inFlight = engine.snapshot.inFlight
-        ServerLog.write(.apiServer, "launcher.py:254", "[shutdown] API server: shutdown triggered")
-        ServerLog.write(
-            .apiServer, "launcher.py:270",
-            "[shutdown] API server: stopping engine client mode=\(mode) timeout=\(Int(timeout))s")
-        ServerLog.write(
-            .engineCore, "core.py:1635", "[shutdown] EngineCore: start mode=\(mode) timeout=\(Int(timeout))s")
+        func log(_ process: ServerLog.Process, _ line: String, _ message: String) {
+            let (file, name) = process == .apiServer ? ("launcher", "API server") : ("core", "EngineCore")
+            ServerLog.write(process, "\(file).py:\(line)", "[shutdown] \(name): \(message)")
+        }
+        log(.apiServer, "254", "shutdown triggered")
+        log(.apiServer, "270", "stopping engine client \(how)")
+        log(.engineCore, "1635", "start \(how)")
         engine.shutDown(abort: timeout == 0)
         if timeout > 0 {
-            ServerLog.write(
-                .engineCore, "core.py:1655",
-                "[shutdown] EngineCore: draining in-flight requests count=\(inFlight) timeout=\(Int(timeout))s")
+            log(.engineCore, "1655", "draining in-flight requests count=\(inFlight) timeout=\(Int(timeout))s")
             let deadline = ContinuousClock.now + .seconds(timeout)
             while engine.snapshot.inFlight > 0, ContinuousClock.now < deadline {
                 try await Task.sleep(for: .milliseconds(50))
             }
         } else if inFlight > 0 {
-            ServerLog.write(
-                .engineCore, "core.py:1644", "[shutdown] EngineCore: aborting in-flight requests count=\(inFlight)")
+            log(.engineCore, "1644", "aborting in-flight requests count=\(inFlight)")
         }
-        ServerLog.write(
-            .engineCore, "core.py:1666",
-            "[shutdown] EngineCore: request processing complete; starting resource teardown")
+        log(.engineCore, "1666", "request processing complete; starting resource teardown")
         // The last answers are still on their way out.
         try await Task.sleep(for: .milliseconds(200))
         stopListening()
