@@ -4,6 +4,7 @@ import Fleet
 import HTTPTypes
 package import Hummingbird
 import NIOCore
+import Synchronization
 
 /// The agent's own HTTP: what it knows, as Prometheus text, JSON and a page; and one way to make it read its
 /// configuration again.
@@ -11,10 +12,16 @@ package struct AdminRoutes: Sendable {
     private let board: SnapshotBoard
     private let mayReload: Bool
     private let reload: @Sendable () async -> ReloadResult
+    private let scratch = Scratch()
 
     package enum ReloadResult: Sendable {
         case reloaded(String)
         case kept(because: String)
+    }
+
+    /// What a scrape wrote into, for the next one to write into; one beside another has its own.
+    private final class Scratch: Sendable {
+        let bytes = Mutex<[UInt8]>([])
     }
 
     /// - Parameter mayReload: whether whoever can connect is trusted to ask for it; true on loopback.
@@ -55,7 +62,11 @@ package struct AdminRoutes: Sendable {
         let format = ExpositionFormat(accept: request.headers[values: .accept].joined(separator: ","))
         var snapshot = board.current
         snapshot.process = ProcessSnapshot.read()
-        var bytes: [UInt8] = []
+        var bytes = scratch.bytes.withLock { bytes in
+            defer { bytes = [] }
+            return bytes
+        }
+        defer { scratch.bytes.withLock { $0 = bytes } }
         MetricsExporter.write(snapshot, format: format, into: &bytes)
         return respond(bytes, type: format.contentType, to: request)
     }

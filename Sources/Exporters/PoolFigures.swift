@@ -37,8 +37,8 @@ extension PoolSnapshot {
         return values.isEmpty ? nil : values.reduce(0, +)
     }
 
-    private var answering: [EngineObservation] {
-        (input?.observation.engines ?? []).filter { $0.condition == .answering }
+    private var answering: some Sequence<EngineObservation> {
+        (input?.observation.engines ?? []).lazy.filter { $0.condition == .answering }
     }
 
     /// What all replicas that the control plane runs cost; `nil` when the price of any of them is unknown.

@@ -1,69 +1,88 @@
-/// Renders families as text that `promtool check metrics` and Prometheus accept.
+/// Writes text that `promtool check metrics`, Prometheus and OpenMetrics' own parser accept.
 ///
 /// Without timestamps and exemplars. A sample whose value is `nil` or NaN is left out, and so is a family with nothing
 /// left. Names are the program's own: a bad one is a broken contract and stops it; label values and help texts
 /// may hold anything and are escaped.
-package struct ExpositionWriter: Sendable {
-    package var format: ExpositionFormat
+package struct ExpositionWriter {
+    package let format: ExpositionFormat
+    private var bytes: [UInt8] = []
+    private var family = MetricFamily("", type: .unknown)
+    /// What the samples of the family begin with; empty before the first of them, which is when the head is written.
+    private var sampleName: [UInt8] = []
+    private var separator = Byte.open
 
-    package init(format: ExpositionFormat) {
-        self.format = format
+    /// Replaces the contents of `buffer`, whose storage is used again, by what `body` writes.
+    package static func write(
+        _ format: ExpositionFormat, into buffer: inout [UInt8], _ body: (inout ExpositionWriter) -> Void
+    ) {
+        var writer = ExpositionWriter(format: format)
+        swap(&buffer, &writer.bytes)
+        writer.bytes.removeAll(keepingCapacity: true)
+        body(&writer)
+        if format == .openMetrics { writer.bytes.append(plain: "# EOF\n") }
+        swap(&buffer, &writer.bytes)
     }
 
-    /// Replaces the contents of `buffer`, whose storage is used again.
-    package func write(_ families: [MetricFamily], into buffer: inout [UInt8]) {
-        buffer.removeAll(keepingCapacity: true)
-        for family in families { write(family, into: &buffer) }
-        if format == .openMetrics { buffer.append(contentsOf: "# EOF\n".utf8) }
+    /// Begins a family, and writes the samples that it holds.
+    package mutating func write(_ next: MetricFamily) {
+        family = next
+        sampleName.removeAll(keepingCapacity: true)
+        for sample in next.samples { write(sample.value, suffix: sample.suffix, labels: sample.labels) { _ in } }
     }
 
-    private func write(_ family: MetricFamily, into buffer: inout [UInt8]) {
-        guard family.samples.contains(where: { isWritten($0.value) }) else { return }
-        let base = family.type.requiredSuffix.flatMap {
-            family.name.hasSuffix($0) ? family.name.dropLast($0.count) : nil
-        }
-        let stem = base ?? family.name[...]
-        let sampleName = stem + (family.type.requiredSuffix ?? "")
-        let name = format == .openMetrics ? stem : sampleName
-        precondition(isLegacyName(sampleName.utf8, colons: true), "not a metric name: \(sampleName)")
+    /// Writes one more sample of the family.
+    ///
+    /// - Parameter more: Adds labels to these, by `label`.
+    package mutating func write(
+        _ value: Double?, suffix: String = "", labels: [MetricLabel], adding more: (inout ExpositionWriter) -> Void
+    ) {
+        guard let value, !value.isNaN else { return }
+        if sampleName.isEmpty { writeHead() }
+        bytes.append(contentsOf: sampleName)
+        bytes.append(plain: suffix)
+        separator = Byte.open
+        for label in labels { self.label(label.name, label.value) }
+        more(&self)
+        if separator == Byte.comma { bytes.append(Byte.close) }
+        bytes.append(Byte.blank)
+        bytes.append(number: value)
+        bytes.append(Byte.lineFeed)
+    }
 
+    /// Adds a label to the sample that is being written.
+    package mutating func label(_ name: String, _ value: String) {
+        precondition(isLegacyName(name, colons: false), "not a label name: \(name)")
+        bytes.append(separator)
+        bytes.append(plain: name)
+        bytes.append(Byte.equals)
+        bytes.append(Byte.quote)
+        bytes.appendEscaped(value, quotes: true)
+        bytes.append(Byte.quote)
+        separator = Byte.comma
+    }
+
+    private mutating func writeHead() {
+        let suffix = family.type.requiredSuffix ?? ""
+        let stem = family.name.hasSuffix(suffix) ? String(family.name.dropLast(suffix.count)) : family.name
+        let name = format == .openMetrics ? stem : stem + suffix
+        precondition(isLegacyName(stem + suffix, colons: true), "not a metric name: \(stem + suffix)")
+        sampleName.append(plain: stem + suffix)
         if !family.help.isEmpty {
-            buffer.append("# HELP ", name, " ")
-            buffer.appendEscaped(family.help, quotes: format == .openMetrics)
-            buffer.append("\n")
+            bytes.append(plain: "# HELP \(name) ")
+            bytes.appendEscaped(family.help, quotes: format == .openMetrics)
+            bytes.append(Byte.lineFeed)
         }
-        buffer.append("# TYPE ", name, " ", typeName(family.type), "\n")
+        bytes.append(plain: "# TYPE \(name) \(typeName)\n")
         if format == .openMetrics, let unit = family.unit, stem.hasSuffix("_" + unit) {
-            buffer.append("# UNIT ", name, " ", unit[...], "\n")
-        }
-        for sample in family.samples {
-            guard let value = sample.value, isWritten(value) else { continue }
-            buffer.append(sampleName, sample.suffix[...])
-            writeLabels(sample.labels, into: &buffer)
-            buffer.append(" ", valueText(value)[...], "\n")
+            bytes.append(plain: "# UNIT \(name) \(unit)\n")
         }
     }
 
-    private func writeLabels(_ labels: [MetricLabel], into buffer: inout [UInt8]) {
-        var separator: Substring = "{"
-        for label in labels {
-            precondition(isLegacyName(label.name.utf8, colons: false), "not a label name: \(label.name)")
-            buffer.append(separator, label.name[...], "=\"")
-            buffer.appendEscaped(label.value, quotes: true)
-            buffer.append("\"")
-            separator = ","
-        }
-        if !labels.isEmpty { buffer.append("}") }
-    }
-
-    private func isWritten(_ value: Double?) -> Bool { value.map { !$0.isNaN } ?? false }
-
-    private func typeName(_ type: MetricType) -> Substring {
-        switch (format, type) {
-        case (.openMetrics, _): type.rawValue[...]
+    private var typeName: String {
+        switch (format, family.type) {
         case (.prometheusText, .info), (.prometheusText, .stateset): "gauge"
         case (.prometheusText, .unknown), (.prometheusText, .gaugehistogram): "untyped"
-        case (.prometheusText, _): type.rawValue[...]
+        case (_, let type): type.rawValue
         }
     }
 }
@@ -79,35 +98,49 @@ extension MetricType {
     }
 }
 
-/// Whether these bytes match `[a-zA-Z_:][a-zA-Z0-9_:]*`, for labels without the colon.
-func isLegacyName(_ name: some Sequence<UInt8>, colons: Bool) -> Bool {
-    var isFirst = true
-    for byte in name {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"): break
-        case UInt8(ascii: "0")...UInt8(ascii: "9") where !isFirst: break
-        case UInt8(ascii: ":") where colons: break
-        default: return false
-        }
-        isFirst = false
+/// Whether the name matches `[a-zA-Z_:][a-zA-Z0-9_:]*`, for labels without the colon.
+private func isLegacyName(_ name: String, colons: Bool) -> Bool {
+    var name = name
+    return name.withUTF8 { bytes in
+        guard let first = bytes.first, !isDigit(first) else { return false }
+        return bytes.allSatisfy { isLetter($0) || isDigit($0) || (colons && $0 == UInt8(ascii: ":")) }
     }
-    return !isFirst
 }
 
 extension [UInt8] {
-    fileprivate mutating func append(_ parts: Substring...) {
-        for part in parts { append(contentsOf: part.utf8) }
+    /// Appends text that needs no escapes.
+    fileprivate mutating func append(plain text: String) {
+        var text = text
+        text.withUTF8 { append(contentsOf: $0) }
     }
 
     /// Escapes backslashes and line feeds, and where the grammar wants it quotes.
     fileprivate mutating func appendEscaped(_ text: String, quotes: Bool) {
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\\"): append(contentsOf: [byte, byte])
-            case UInt8(ascii: "\n"): append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
-            case UInt8(ascii: "\"") where quotes: append(contentsOf: [UInt8(ascii: "\\"), byte])
-            default: append(byte)
+        var text = text
+        text.withUTF8 { letters in
+            let isSpecial = { (byte: UInt8) in
+                byte == Byte.backslash || byte == Byte.lineFeed || (quotes && byte == Byte.quote)
+            }
+            guard letters.contains(where: isSpecial) else { return append(contentsOf: letters) }
+            for byte in letters {
+                if isSpecial(byte) { append(Byte.backslash) }
+                append(byte == Byte.lineFeed ? UInt8(ascii: "n") : byte)
             }
         }
+    }
+
+    /// Appends the shortest text that reads back to the same bits; whole numbers without a point.
+    mutating func append(number value: Double) {
+        guard let whole = Int64(exactly: value), whole.magnitude < 1 << 53, !(whole == 0 && value.sign == .minus) else {
+            return append(plain: specialText(value) ?? value.description)
+        }
+        if whole < 0 { append(Byte.minus) }
+        var rest = whole.magnitude
+        let start = count
+        repeat {
+            append(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+        } while rest > 0
+        self[start...].reverse()
     }
 }

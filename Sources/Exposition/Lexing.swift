@@ -51,7 +51,7 @@ func isBlank(_ byte: UInt8) -> Bool { byte == Byte.blank || byte == Byte.tab }
 
 func isDigit(_ byte: UInt8) -> Bool { byte &- 48 < 10 }
 
-private func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 97 < 26 || byte == UInt8(ascii: "_") }
+func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 97 < 26 || byte == UInt8(ascii: "_") }
 
 func skipBlanks(_ bytes: Span<UInt8>, _ i: inout Int, _ end: Int) {
     while i < end, isBlank(bytes[at: i]) { i &+= 1 }

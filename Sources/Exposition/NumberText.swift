@@ -1,11 +1,3 @@
-/// The number as a sample's value: the shortest text that reads back to the same bits; whole numbers without a point.
-func valueText(_ value: Double) -> String {
-    if let whole = Int64(exactly: value), whole.magnitude < 1 << 53, !(whole == 0 && value.sign == .minus) {
-        return String(whole)
-    }
-    return specialText(value) ?? value.description
-}
-
 /// The number as OpenMetrics wants it in `le` and `quantile`: `1.0`, `0.25`, `1e+06`, `1e-05`, `+Inf`.
 ///
 /// The same in both formats, so that a series keeps its identity whichever of them was negotiated. As Go's `%g` has

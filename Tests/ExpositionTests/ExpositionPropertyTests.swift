@@ -9,7 +9,7 @@ import Testing
         var random = SeededGenerator(seed: seed)
         let families = randomFamilies(format, &random)
         var buffer: [UInt8] = []
-        ExpositionWriter(format: format).write(families, into: &buffer)
+        ExpositionWriter.write(format, into: &buffer) { for family in families { $0.write(family) } }
         let exposition = try Exposition(buffer, format: format)
         #expect(exposition.families.count == families.count)
         for (read, written) in zip(exposition.families, families) { #expect(read == written) }
@@ -56,7 +56,8 @@ import Testing
 
     private func damagedBody(_ format: ExpositionFormat, _ random: inout SeededGenerator) -> [UInt8] {
         var body: [UInt8] = []
-        ExpositionWriter(format: format).write(randomFamilies(format, &random), into: &body)
+        let families = randomFamilies(format, &random)
+        ExpositionWriter.write(format, into: &body) { for family in families { $0.write(family) } }
         let alphabet = Array("{}\",=#\\ \t\n\r\0a1.:é+-".utf8) + [0xff]
         for _ in 0..<Int.random(in: 1...8, using: &random) where !body.isEmpty {
             let place = Int.random(in: 0..<body.count, using: &random)

@@ -90,7 +90,9 @@ import Testing
             (-.infinity, "-Inf"),
         ] as [(Double, String)])
     func shortestValues(value: Double, text: String) {
-        #expect(valueText(value) == text)
+        var buffer: [UInt8] = []
+        buffer.append(number: value)
+        #expect(String(decoding: buffer, as: UTF8.self) == text)
         #expect(Double(text)?.bitPattern == value.bitPattern)
     }
 
@@ -109,7 +111,7 @@ import Testing
 
     private func written(_ families: [MetricFamily], _ format: ExpositionFormat) -> String {
         var buffer = [UInt8]("left over".utf8)
-        ExpositionWriter(format: format).write(families, into: &buffer)
+        ExpositionWriter.write(format, into: &buffer) { for family in families { $0.write(family) } }
         return String(decoding: buffer, as: UTF8.self)
     }
 }

@@ -28,10 +28,14 @@ enum AgentMetrics {
                 "reading_duration_seconds", labels: ["source", "pool", "replica"],
                 "How long the latest reading of the source took."
             ) { agent in
-                let engines = agent.pools.flatMap { pool in
-                    pool.readings.map { (["engine", pool.pool.rawValue, $0.id.rawValue], $0.took?.seconds) }
+                var rows: [Metric<AgentSnapshot>.Row] = []
+                for pool in agent.pools {
+                    for reading in pool.readings {
+                        rows.append((["engine", pool.pool.rawValue, reading.id.rawValue], reading.took?.seconds))
+                    }
                 }
-                return engines + [(["gpu", nil, nil], agent.gpus?.took?.seconds)]
+                rows.append((["gpu", nil, nil], agent.gpus?.took?.seconds))
+                return rows
             },
             Metric(
                 "nvidia_smi_exit_code",

@@ -19,13 +19,13 @@ struct Metric<Subject>: Sendable {
     typealias Row = (labels: [String?], value: Double?)
 
     var definition: MetricDefinition
-    /// Appends the series of a subject, each with the labels that name the subject, then its own.
-    fileprivate var append: @Sendable (Subject, _ prefix: [MetricLabel], inout [MetricSample]) -> Void
+    /// Writes the series of a subject, each with the labels that name the subject, then its own.
+    fileprivate var write: @Sendable (Lent<Subject>, _ prefix: [MetricLabel], inout ExpositionWriter) -> Void
 
     /// A metric with one series per subject.
     init(_ name: String, _ help: String, value: @escaping @Sendable (Subject) -> Double?) {
-        self.init(name, help, ownLabels: []) { subject, prefix, samples in
-            samples.append(MetricSample(labels: prefix, value: value(subject)))
+        self.init(name, help, ownLabels: []) { lent, prefix, writer in
+            writer.write(value(lent.subject), labels: prefix) { _ in }
         }
     }
 
@@ -33,32 +33,35 @@ struct Metric<Subject>: Sendable {
     init(
         _ name: String, label: String, _ help: String, values: @escaping @Sendable (Subject) -> [(String, Double?)]
     ) {
-        self.init(name, help, ownLabels: [label]) { subject, prefix, samples in
-            for (labelValue, value) in values(subject) {
-                let labels = prefix + CollectionOfOne(MetricLabel(label, labelValue))
-                samples.append(MetricSample(labels: labels, value: value))
+        self.init(name, help, ownLabels: [label]) { lent, prefix, writer in
+            for (labelValue, value) in values(lent.subject) {
+                writer.write(value, labels: prefix) { $0.label(label, labelValue) }
             }
         }
     }
 
     /// A metric with a series per combination of its own labels.
     init(_ name: String, labels: [String], _ help: String, rows: @escaping @Sendable (Subject) -> [Row]) {
-        self.init(name, help, ownLabels: labels) { subject, prefix, samples in
-            for row in rows(subject) {
-                samples.append(MetricSample(labels: prefix + labelled(labels, row.labels), value: row.value))
+        self.init(name, help, ownLabels: labels) { lent, prefix, writer in
+            for row in rows(lent.subject) {
+                writer.write(row.value, labels: prefix) { writer in
+                    for (label, labelValue) in zip(labels, row.labels) {
+                        if let labelValue { writer.label(label, labelValue) }
+                    }
+                }
             }
         }
     }
 
     private init(
         _ name: String, _ help: String, ownLabels: [String],
-        append: @escaping @Sendable (Subject, [MetricLabel], inout [MetricSample]) -> Void
+        write: @escaping @Sendable (Lent<Subject>, [MetricLabel], inout ExpositionWriter) -> Void
     ) {
         // What every process exports, and what dcgm-exporter does, have their names already.
         let fullName = name.hasPrefix("process_") || name.hasPrefix("DCGM_") ? name : "scale_agent_" + name
         definition = MetricDefinition(
             name: fullName, type: Self.type(of: name), help: help, unit: Self.unit(of: name), labels: ownLabels)
-        self.append = append
+        self.write = write
     }
 
     private static func type(of name: String) -> MetricType {
@@ -71,6 +74,12 @@ struct Metric<Subject>: Sendable {
             stem.hasSuffix("_" + $0) && !stem.hasSuffix("_per_" + $0)
         }
     }
+}
+
+/// A subject in one place: it is large, and out of an array each metric would get a copy of it.
+private final class Lent<Subject> {
+    let subject: Subject
+    init(_ subject: Subject) { self.subject = subject }
 }
 
 /// Metrics that share a subject, hence the labels that name it.
@@ -89,28 +98,19 @@ struct MetricGroup<Subject>: Sendable {
         }
     }
 
-    /// Appends one family per metric with the series of all subjects.
+    /// Writes one family per metric with the series of all subjects.
     ///
     /// - Parameter subjects: each with the values of the group's labels.
-    func append(_ subjects: [(labels: [String?], subject: Subject)], to families: inout [MetricFamily]) {
-        let prefixes = subjects.map { labelled(labels, $0.labels) }
+    func write(_ subjects: [(labels: [String?], subject: Subject)], to writer: inout ExpositionWriter) {
+        let prefixes = subjects.map { subject in
+            zip(labels, subject.labels).compactMap { name, value in value.map { MetricLabel(name, $0) } }
+        }
+        let lent = subjects.map { Lent($0.subject) }
         for metric in metrics {
             let definition = metric.definition
-            var family = MetricFamily(
-                definition.name, help: definition.help, type: definition.type, unit: definition.unit)
-            for (index, prefix) in prefixes.enumerated() {
-                metric.append(subjects[index].subject, prefix, &family.samples)
-            }
-            families.append(family)
+            writer.write(
+                MetricFamily(definition.name, help: definition.help, type: definition.type, unit: definition.unit))
+            for (subject, prefix) in zip(lent, prefixes) { metric.write(subject, prefix, &writer) }
         }
     }
-}
-
-private func labelled(_ names: [String], _ values: [String?]) -> [MetricLabel] {
-    var labels: [MetricLabel] = []
-    labels.reserveCapacity(names.count)
-    for (name, value) in zip(names, values) {
-        if let value { labels.append(MetricLabel(name, value)) }
-    }
-    return labels
 }
