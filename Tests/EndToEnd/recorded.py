@@ -1,9 +1,36 @@
 """Demand as servers and agents recorded it, for the commands that read it."""
+import gzip
 import http.server
 import json
 import sqlite3
 import threading
 import urllib.parse
+
+# An agent with one pool, whose engine is at one address and costs 3 USD an hour.
+CONFIG = """
+listen: LISTEN
+state: STATE
+gpu: {{source: off}}
+pools:
+  - name: chat
+    engine: {{kind: vllm, endpoints: ["{engine}"], timeout: 2s}}
+    capacity: 8
+    max: {maximum}
+    usd_per_hour: 3
+    interval: {interval}
+"""
+
+
+def trace_writer(folder, usual):
+    """Writes rows as a CSV file in `folder`; without any, those that `usual` gives."""
+
+    def write(rows=None, name="trace.csv", header="t_s,other,requests"):
+        text = "\n".join(([header] if header else []) + (rows or usual())) + "\n"
+        path = folder / name
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+        return path
+
+    return write
 
 
 class FakePrometheus:

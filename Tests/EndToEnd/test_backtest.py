@@ -1,6 +1,5 @@
 """`scale-agent backtest`: what is compared, whether the numbers hold, and what is said when it cannot be."""
 import csv
-import gzip
 import json
 import shutil
 import subprocess
@@ -8,7 +7,7 @@ import subprocess
 import pytest
 
 from harness import scale_agent
-from recorded import FakePrometheus, matrix, rewrite_history
+from recorded import CONFIG, FakePrometheus, matrix, rewrite_history, trace_writer
 
 STEP = 15
 SLOTS = 12 * 3600 // STEP
@@ -27,15 +26,7 @@ def work(slot):
 @pytest.fixture
 def trace(tmp_path):
     """Writes rows as a CSV file; without any, half a day in steps of 15 s."""
-
-    def write(rows=None, name="trace.csv", header="t_s,other,requests"):
-        rows = rows or [f"{slot * STEP},7,{work(slot)}" for slot in range(SLOTS)]
-        text = "\n".join(([header] if header else []) + rows) + "\n"
-        path = tmp_path / name
-        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-        return path
-
-    return write
+    return trace_writer(tmp_path, lambda: [f"{slot * STEP},7,{work(slot)}" for slot in range(SLOTS)])
 
 
 def backtest(*arguments, stderr="", **options):
@@ -220,20 +211,6 @@ def test_a_rate_of_prometheus_is_work_once_it_has_lasted(prometheus, trace):
     file = backtest("--trace", trace(rows, header="t_s,requests"), "--compare", "hpa")
     assert [row["replica_hours"] for row in document["policies"]] == pytest.approx(
         [row["replica_hours"] for row in file["policies"]])
-
-
-CONFIG = """
-listen: LISTEN
-state: STATE
-gpu: {{source: off}}
-pools:
-  - name: chat
-    engine: {{kind: vllm, endpoints: ["{engine}"], timeout: 2s}}
-    capacity: 8
-    max: {maximum}
-    usd_per_hour: 3
-    interval: {interval}
-"""
 
 
 def test_an_agents_own_history_under_its_own_settings(start_agent, start_sim):

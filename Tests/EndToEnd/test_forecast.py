@@ -11,7 +11,7 @@ import time
 import pytest
 
 from harness import Process, eventually, free_port, get, scale_agent
-from recorded import FakePrometheus, matrix, rewrite_history
+from recorded import CONFIG, FakePrometheus, matrix, rewrite_history, trace_writer
 
 needs_prometheus = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("promtool")), reason="!!! LEFT OUT: no prometheus and promtool")
@@ -34,15 +34,7 @@ def series(days=6.0, step=STEP):
 @pytest.fixture
 def trace(tmp_path):
     """Writes rows as a CSV file; without any, six days in steps of a minute."""
-
-    def write(rows=None, name="trace.csv", header="t_s,other,requests"):
-        rows = rows or [f"{slot * STEP},7,{value}" for slot, value in enumerate(series())]
-        text = "\n".join(([header] if header else []) + rows) + "\n"
-        path = tmp_path / name
-        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-        return path
-
-    return write
+    return trace_writer(tmp_path, lambda: [f"{slot * STEP},7,{value}" for slot, value in enumerate(series())])
 
 
 def scores(*arguments, **options):
@@ -393,22 +385,10 @@ def test_a_real_prometheus_gives_what_the_file_gives(closing, trace, tmp_path):
 
 # History
 
-CONFIG = """
-listen: LISTEN
-state: STATE
-gpu: {{source: off}}
-pools:
-  - name: chat
-    engine: {{kind: vllm, endpoints: ["{engine}"], timeout: 2s}}
-    capacity: 8
-    max: 4
-    interval: {interval}
-"""
-
 
 def test_an_agents_own_history(start_agent, start_sim, trace):
     sim = start_sim("--max-num-seqs", "4")
-    agent = start_agent(CONFIG.format(engine=sim.url, interval="1s")).ready()
+    agent = start_agent(CONFIG.format(engine=sim.url, interval="1s", maximum=4)).ready()
     agent.after_ticks(1)
     assert agent.stop() == 0
     values = series(days=3)
@@ -416,7 +396,7 @@ def test_an_agents_own_history(start_agent, start_sim, trace):
     rewrite_history(
         start_agent.state / "history.sqlite",
         [(slot * STEP * 1000 + slot % 7 * 900, value) for slot, value in enumerate(values) if slot % 100 != 50])
-    start_agent.write(CONFIG.format(engine=sim.url, interval="1m"))
+    start_agent.write(CONFIG.format(engine=sim.url, interval="1m", maximum=4))
     ask = ["--history", "--config", start_agent.config, "--models", "last-value"]
     document = scores(*ask)
     assert document["series"]["name"] == "pool chat"
@@ -425,13 +405,13 @@ def test_an_agents_own_history(start_agent, start_sim, trace):
     file = scores(trace(lines, header="t_s,requests"), "--models", "last-value")
     assert model(document, "last-value")["horizons"] == model(file, "last-value")["horizons"]
     # The configuration says another interval than the ticks have.
-    start_agent.write(CONFIG.format(engine=sim.url, interval="15s"))
+    start_agent.write(CONFIG.format(engine=sim.url, interval="15s", maximum=4))
     assert scores(*ask)["series"] == document["series"]
     other = scale_agent("forecast", *ask, "--pool", "other")
     assert other.returncode == 64 and "--pool must name one of the configuration's pools: chat." in other.stderr
 
 
 def test_without_a_history(start_agent):
-    start_agent.write(CONFIG.format(engine="http://127.0.0.1:9", interval="15s"))
+    start_agent.write(CONFIG.format(engine="http://127.0.0.1:9", interval="15s", maximum=4))
     result = scale_agent("forecast", "--history", "--config", start_agent.config)
     assert result.returncode == 1 and re.search(r"pool chat: there is no history yet: .*history\.sqlite", result.stderr)

@@ -22,10 +22,10 @@ struct SignatureTests {
 
     static let form = HTTPField("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 
-    private static let hasPython = (try? Command.run("/usr/bin/env", ["python3", "--version"])) != nil
+    private static let python = Tool.python(importing: "hashlib")
 
     @Test(
-        .enabled(if: hasPython, "needs python3"),
+        .enabled(if: python != nil, "needs python3"),
         arguments: [
             Signed(token: nil, headers: [form], bodyBytes: 60),
             Signed(token: "to+ken/with=signs", headers: [form], bodyBytes: 60),
@@ -70,12 +70,12 @@ struct SignatureTests {
                 key = mac(key, part).digest()
             print(mac(key, "\\n".join(["AWS4-HMAC-SHA256", date, scope, sha(canonical.encode())])).hexdigest())
             """
-        let output = try Command.run(
-            "/usr/bin/env",
+        let (status, output) = try #require(Self.python).run(
             [
-                "python3", "-c", program, request.target, canonicalHeaders, names.joined(separator: ";"), scope, date,
+                "-c", program, request.target, canonicalHeaders, names.joined(separator: ";"), scope, date,
                 AWSSignature.testing(token: nil).secretAccessKey,
-            ], input: Data(request.body))
+            ], input: [UInt8](request.body))
+        #expect(status == 0)
         return output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }

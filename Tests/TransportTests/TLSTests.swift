@@ -5,7 +5,7 @@ import Testing
 import Transport
 
 /// Who is trusted, against the server of the `openssl` command.
-@Suite(.timeLimit(.minutes(1)), .enabled(if: TLSServer.isAvailable, "needs /usr/bin/openssl"))
+@Suite(.timeLimit(.minutes(1)), .enabled(if: TLSServer.openssl != nil, "needs openssl"))
 struct TLSTests {
     @Test func aServerOfATrustedAuthorityAnswers() async throws {
         let server = try TLSServer()
@@ -44,7 +44,7 @@ struct TLSTests {
 
 /// `openssl s_server` for `localhost` with a certificate of its own making.
 final class TLSServer {
-    static let isAvailable = FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")
+    static let openssl = Tool("openssl")
 
     struct NotStarted: Error {}
 
@@ -64,8 +64,11 @@ final class TLSServer {
             req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
             -addext subjectAltName=DNS:localhost -keyout \(files.key) -out \(files.certificate)
             """
-        _ = try Command.run("/usr/bin/openssl", make.split(separator: " ").map(String.init))
-        process.executableURL = URL(filePath: "/usr/bin/openssl")
+        guard let openssl = Self.openssl, try openssl.run(make.split(separator: " ").map(String.init)).status == 0
+        else {
+            throw NotStarted()
+        }
+        process.executableURL = URL(filePath: openssl.path)
         let demand =
             demandsClientCertificate ? ["-Verify", "1", "-verify_return_error", "-CAfile", files.certificate] : []
         process.arguments =

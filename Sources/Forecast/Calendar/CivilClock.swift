@@ -86,12 +86,8 @@ extension CivilClock {
     private func offset(atSecond second: Int) -> Int {
         if changes.isEmpty { return first }
         if let rule, second >= Self.horizon { return rule.offset(atSecond: second) }
-        var (low, high) = (0, changes.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if changes[middle].at <= second { low = middle + 1 } else { high = middle }
-        }
-        return low == 0 ? first : changes[low - 1].offset
+        let passed = changes.partitionPoint { $0.at <= second }
+        return passed == 0 ? first : changes[passed - 1].offset
     }
 }
 

@@ -131,7 +131,7 @@ extension ForecastCalendar {
 
 extension Array {
     /// The number of leading elements that satisfy a condition which none of those behind them satisfies. O(log n).
-    fileprivate func partitionPoint(_ belongsInFront: (Element) -> Bool) -> Int {
+    func partitionPoint(_ belongsInFront: (Element) -> Bool) -> Int {
         var (low, high) = (0, count)
         while low < high {
             let middle = (low + high) / 2

@@ -68,16 +68,11 @@ package enum ClassicMethod: String, CaseIterable, Hashable, Sendable {
 /// A model that counts in samples.
 protocol StepForecaster: Sendable {
     mutating func observe(_ sample: Double?)
-    func value(steps: Int) -> Double?
+    func point(steps: Int) -> Double
 }
 
-extension HoltWinters: StepForecaster {
-    func value(steps: Int) -> Double? { point(steps: steps) }
-}
-
-extension DoubleSeasonal: StepForecaster {
-    func value(steps: Int) -> Double? { point(steps: steps) }
-}
+extension HoltWinters: StepForecaster {}
+extension DoubleSeasonal: StepForecaster {}
 
 /// A model that counts in samples, asked in spans of time. Every slot must be handed to it, with `nil` where there is
 /// no sample.
@@ -88,6 +83,7 @@ struct SteppedForecaster<Model: StepForecaster>: PointForecaster {
     mutating func observe(_ sample: Double?, at now: Timestamp) { model.observe(sample) }
 
     func point(after lead: Duration) -> Double? {
-        model.value(steps: lead.slots(of: step)).flatMap { $0.isFinite ? $0 : nil }
+        let point = model.point(steps: lead.slots(of: step))
+        return point.isFinite ? point : nil
     }
 }
