@@ -154,7 +154,16 @@ package struct PoolTicker: Sendable {
 
     private mutating func describe() async -> (FleetState?, DriverError?) {
         do {
-            return (try await parts.inventory.describe(), nil)
+            let fleet = try await parts.inventory.describe()
+            for group in fleet.groups ?? [] {
+                guard let id = group.id, let trouble = group.trouble else { continue }
+                if !group.answers { snapshot.counters.driverErrors[trouble.kind, default: 0] += 1 }
+                // Said once, not every tick.
+                let before = snapshot.input?.fleet?.groups?.first { $0.id == id }?.trouble
+                if before?.kind == trouble.kind { continue }
+                logger.warning("group takes no orders", metadata: ["group": "\(id)", "error": "\(trouble)"])
+            }
+            return (fleet, nil)
         } catch {
             snapshot.counters.driverErrors[error.kind, default: 0] += 1
             logger.warning("control plane does not answer", metadata: ["error": "\(error)"])
@@ -192,8 +201,12 @@ package struct PoolTicker: Sendable {
     /// fleet tells which.
     private mutating func reconcile(with fleet: FleetState, at now: Timestamp) async {
         guard !openIntents.isEmpty else { return }
+        var open: [OpenIntent] = []
         for intent in openIntents {
-            let done = intent.action.isDone(in: fleet)
+            guard let done = intent.action.isDone(in: fleet) else {
+                open.append(intent)
+                continue
+            }
             logger.notice(
                 "open action settled",
                 metadata: ["action": "\(intent.id)", "what": "\(intent.action)", "done": "\(done)"])
@@ -205,7 +218,7 @@ package struct PoolTicker: Sendable {
                 controller.forgetPending()
             }
         }
-        openIntents = []
+        openIntents = open
     }
 
     private mutating func keepLearning(at now: Timestamp) async {
@@ -333,8 +346,8 @@ extension PoolCounters {
         if let binding = output.decision.binding { self.binding[binding.rule, default: 0] += 1 }
         switch output.action?.action {
         case .grow: ordered += max(0, (output.decision.target ?? 0) - (output.decision.current ?? 0))
-        case .remove(let ids): removed += ids.count
-        case .replace(let ids): (removed, ordered) = (removed + ids.count, ordered + ids.count)
+        case .remove(let ids, _): removed += ids.count
+        case .replace(let ids, _): (removed, ordered) = (removed + ids.count, ordered + ids.count)
         case .withdraw, nil: break
         }
         for event in output.events {

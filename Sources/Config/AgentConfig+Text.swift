@@ -106,9 +106,25 @@ extension PoolConfig {
         }
         if let driver {
             text.group("driver") { driver.write(to: &$0) }
+        } else if !groups.isEmpty {
+            text.group("groups") { text in
+                for group in groups { text.item { group.write(to: &$0) } }
+            }
         } else {
             text.line("# driver", "none, only advice")
         }
+    }
+}
+
+extension GroupConfig {
+    fileprivate func write(to text: inout SettingsText) {
+        text.line("name", settings.id.rawValue)
+        text.line("market", settings.market.map { $0 == .spot ? "spot" : "on_demand" }, otherwise: "the driver's word")
+        text.line("zone", settings.zone.map(quoted), otherwise: "the driver's word")
+        text.line("usd_per_hour", settings.usdPerHour.map(NumberText.format), otherwise: "the pool's")
+        text.line("base", "\(settings.base)")
+        text.line("max", settings.maximum.map(String.init), otherwise: "the pool's, and the control plane's")
+        text.group("driver") { driver.write(to: &$0) }
     }
 }
 

@@ -23,6 +23,7 @@ extension AgentConfig {
 
     /// What two pools must not share: names, groups, ports.
     private static func checkTogether(_ pools: [(reader: MappingReader, pool: PoolConfig?)]) {
+        var taken: [(pool: PoolID, driver: DriverConfig)] = []
         for (index, (reader, pool)) in pools.enumerated() {
             guard let pool else { continue }
             for case (_, let other?) in pools[..<index] {
@@ -30,18 +31,23 @@ extension AgentConfig {
                     reader.problem(
                         at: "name", "another pool is called \(quoted(pool.id.rawValue)) already", "names are unique")
                 }
-                switch (pool.driver, other.driver) {
-                case (.awsAutoScalingGroup(let mine), .awsAutoScalingGroup(let theirs))
-                where mine.group == theirs.group && mine.region == theirs.region:
-                    reader.problem(
-                        at: "driver", "pool \(other.id) has the group \(quoted(mine.group)) already",
-                        "a group is one pool")
-                case (.local(let mine), .local(let theirs)) where mine.ports.overlaps(theirs.ports):
-                    reader.problem(
-                        at: "driver", "pool \(other.id) has some of these ports already", "give each pool its own ports"
-                    )
-                default: break
+            }
+            let key = pool.driver == nil ? "groups" : "driver"
+            for mine in pool.drivers {
+                for other in taken {
+                    switch (mine, other.driver) {
+                    case (.awsAutoScalingGroup(let mine), .awsAutoScalingGroup(let theirs))
+                    where mine.group == theirs.group && mine.region == theirs.region:
+                        reader.problem(
+                            at: key, "pool \(other.pool) has the group \(quoted(mine.group)) already",
+                            "a group is in one pool, once")
+                    case (.local(let mine), .local(let theirs)) where mine.ports.overlaps(theirs.ports):
+                        reader.problem(
+                            at: key, "pool \(other.pool) has some of these ports already", "give each its own ports")
+                    default: break
+                    }
                 }
+                taken.append((pool.id, mine))
             }
         }
     }

@@ -6,10 +6,23 @@ package struct PoolConfig: Hashable, Sendable {
     package var id: PoolID
     package var engine: EngineConfig
     package var settings: PolicySettings
-    /// `nil`: the agent only advises.
+    /// `nil` in a pool of several groups, and in one that is only advised about.
     package var driver: DriverConfig?
+    /// In fail-over order; empty: the pool is one group.
+    package var groups: [GroupConfig] = []
     /// The price of one replica; `nil` when unknown.
     package var usdPerHour: Double? { settings.usdPerHour }
+}
+
+extension PoolConfig {
+    /// Of all groups; empty: the agent only advises.
+    package var drivers: [DriverConfig] { driver.map { [$0] } ?? groups.map(\.driver) }
+}
+
+/// One of the groups of a pool.
+package struct GroupConfig: Hashable, Sendable {
+    package var settings: GroupSettings
+    package var driver: DriverConfig
 }
 
 /// How the engines of a pool are asked.

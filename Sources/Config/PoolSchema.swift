@@ -6,26 +6,34 @@ extension PoolConfig {
     static func read(_ pool: MappingReader, _ secrets: SecretText) -> PoolConfig? {
         let name = pool.required("name", .poolName)
         let driverReader = pool.mapping("driver")
-        let hasDriver = pool.has("driver")
-        let driver = hasDriver ? DriverConfig.read(driverReader, secrets) : nil
+        let driver = pool.has("driver") ? DriverConfig.read(driverReader, secrets) : nil
+        let groups = GroupConfig.readAll(pool, secrets)
+        let drivers = driver.map { [$0] } ?? groups.map(\.driver)
+        let hasDriver = pool.has("driver") || pool.has("groups")
         if !pool.has("engine") {
             pool.missing("engine", "say at least where it is: endpoints: [\"http://127.0.0.1:8000\"]")
         }
-        let engine = EngineConfig.read(pool.mapping("engine"), driver: driver, hasDriver: hasDriver, secrets)
+        let engine = EngineConfig.read(pool.mapping("engine"), drivers: drivers, hasDriver: hasDriver, secrets)
         var settings = PolicySettings.read(
             pool, ZoneFiles(environment: secrets.environment, readFile: secrets.readFile))
-        readBounds(pool, &settings, engine, driver, hasDriver: hasDriver)
+        readBounds(pool, &settings, engine, driver, groups, hasDriver: hasDriver)
         pool.read("usd_per_hour", .number(0...100_000, example: "3.90"), into: &settings.usdPerHour)
         pool.finish()
-        guard let name, let engine, hasDriver == (driver != nil) else { return nil }
-        return PoolConfig(id: PoolID(rawValue: name), engine: engine, settings: settings, driver: driver)
+        guard let name, let engine, hasDriver == !drivers.isEmpty else { return nil }
+        return PoolConfig(
+            id: PoolID(rawValue: name), engine: engine, settings: settings, driver: driver, groups: groups)
     }
 
     private static func readBounds(
         _ pool: MappingReader, _ settings: inout PolicySettings, _ engine: EngineConfig?, _ driver: DriverConfig?,
-        hasDriver: Bool
+        _ groups: [GroupConfig], hasDriver: Bool
     ) {
+        let base = groups.reduce(0) { $0 + $1.settings.base }
+        settings.minimum = max(settings.minimum, base)
         pool.read("min", .integer(1...10_000), into: &settings.minimum)
+        if settings.minimum < base {
+            pool.problem(at: "min", "\(settings.minimum) is less than the base of its groups, \(base)", "raise min")
+        }
         let maximum: Int?
         if hasDriver {
             maximum = pool.required("max", .integer(1...10_000))
@@ -42,6 +50,13 @@ extension PoolConfig {
         if let most = settings.schedules.map(\.minimum).max(), most > maximum {
             pool.problem(at: "max", "\(maximum) is less than the min of a schedule, \(most)", "raise max")
         }
+        let rooms = groups.compactMap(\.room)
+        let room = rooms.reduce(0, +)
+        if !groups.isEmpty, rooms.count == groups.count, room < maximum {
+            pool.problem(
+                at: "max", "\(maximum) replicas do not fit into groups for \(room)",
+                "lower max, or raise that of a group")
+        }
         if case .local(let local) = driver, local.gpus.count < maximum {
             pool.problem(
                 at: "max", "\(maximum) replicas do not fit into \(local.gpus.count) slots",
@@ -54,11 +69,11 @@ extension PoolConfig {
 
 extension EngineConfig {
     fileprivate static func read(
-        _ engine: MappingReader, driver: DriverConfig?, hasDriver: Bool, _ secrets: SecretText
+        _ engine: MappingReader, drivers: [DriverConfig], hasDriver: Bool, _ secrets: SecretText
     ) -> EngineConfig? {
         var config = EngineConfig(location: .fromDriver)
         engine.read("kind", .word(), into: &config.kind)
-        let location = EngineLocation.read(engine, driver: driver, hasDriver: hasDriver)
+        let location = EngineLocation.read(engine, drivers: drivers, hasDriver: hasDriver)
         engine.read("metrics_path", .urlPath(example: "/metrics"), into: &config.metricsPath)
         engine.read("health_path", .orOff(.urlPath(example: "/health")), into: &config.healthPath)
         engine.read("timeout", .timeout, into: &config.timeout)
@@ -78,10 +93,10 @@ extension EngineConfig {
 extension EngineLocation {
     fileprivate static let placeholder = "{private_ip}"
 
-    fileprivate static func read(_ engine: MappingReader, driver: DriverConfig?, hasDriver: Bool) -> EngineLocation? {
+    fileprivate static func read(_ engine: MappingReader, drivers: [DriverConfig], hasDriver: Bool) -> EngineLocation? {
         let one = engine.read("endpoint", .address(example: "\"http://{private_ip}:8000\""))
         let many = engine.list("endpoints", .address(example: "\"http://127.0.0.1:8000\""))
-        if case .local = driver {
+        if !drivers.isEmpty, drivers.allSatisfy({ if case .local = $0 { true } else { false } }) {
             for key in ["endpoint", "endpoints"] where engine.has(key) {
                 engine.problem(at: key, "the local driver knows where its replicas listen", "leave this key out")
             }
@@ -105,7 +120,7 @@ extension EngineLocation {
             if !hasDriver, one.contains("{") {
                 engine.problem(
                     at: "endpoint", "without a driver nothing fills \(quoted(one))", "write the address itself")
-            } else if hasDriver, driver != nil,
+            } else if !drivers.isEmpty,
                 one.replacing(placeholder, with: "").contains("{") || !one.contains(placeholder)
             {
                 engine.problem(
@@ -115,7 +130,7 @@ extension EngineLocation {
             }
             return hasDriver ? .perReplica(template: one) : .fixed([one])
         }
-        if !engine.has("endpoint"), !engine.has("endpoints"), driver != nil || !hasDriver {
+        if !engine.has("endpoint"), !engine.has("endpoints"), !drivers.isEmpty || !hasDriver {
             let example =
                 hasDriver ? "endpoint: \"http://{private_ip}:8000\"" : "endpoints: [\"http://127.0.0.1:8000\"]"
             engine.missing(hasDriver ? "endpoint" : "endpoints", "write for example \(example)")
@@ -128,6 +143,52 @@ extension String {
     /// RFC 9110, 5.6.2: a token.
     fileprivate var isHeaderName: Bool {
         !isEmpty && utf8.allSatisfy { (0x21...0x7E).contains($0) && !"\"(),/:;<=>?@[\\]{}".utf8.contains($0) }
+    }
+}
+
+// MARK: - Groups
+
+private enum MarketWord: String, CaseIterable {
+    case onDemand = "on_demand"
+    case spot
+}
+
+extension GroupConfig {
+    /// Those that can be read; problems of the others are in the log.
+    fileprivate static func readAll(_ pool: MappingReader, _ secrets: SecretText) -> [GroupConfig] {
+        guard pool.has("groups") else { return [] }
+        if pool.has("driver") {
+            pool.problem(at: "groups", "both driver and groups are given", "keep one of them")
+        }
+        var names: Set<String> = []
+        return pool.mappings("groups").compactMap { group in
+            let name = group.required("name", .poolName)
+            if let name, !names.insert(name).inserted {
+                group.problem(at: "name", "another group is called \(quoted(name)) already", "names are unique")
+            }
+            var settings = GroupSettings(id: GroupID(rawValue: name ?? ""))
+            let market: MarketWord? = group.read("market", .word())
+            settings.market = market.map { $0 == .spot ? .spot : .onDemand }
+            group.read("zone", .text("a zone or a region", example: "us-east-1a"), into: &settings.zone)
+            group.read("usd_per_hour", .number(0...100_000, example: "3.90"), into: &settings.usdPerHour)
+            group.read("base", .integer(0...10_000), into: &settings.base)
+            group.read("max", .integer(1...10_000), into: &settings.maximum)
+            if !group.has("driver") { group.missing("driver", "write below it kind: aws_asg or kind: local") }
+            let driver = group.has("driver") ? DriverConfig.read(group.mapping("driver"), secrets) : nil
+            group.finish()
+            guard name != nil, let driver else { return nil }
+            let config = GroupConfig(settings: settings, driver: driver)
+            if let room = config.room, settings.base > room {
+                group.problem(at: "base", "\(settings.base) is more than fit here, \(room)", "write base <= max")
+            }
+            return config
+        }
+    }
+
+    /// How many replicas it can have; `nil` when only its control plane knows.
+    fileprivate var room: Int? {
+        guard case .local(let local) = driver else { return settings.maximum }
+        return min(settings.maximum ?? .max, local.gpus.count)
     }
 }
 

@@ -10,6 +10,12 @@ package struct ReplicaID: Hashable, Sendable, Codable, RawRepresentable, CodingK
     package init(rawValue: String) { self.rawValue = rawValue }
 }
 
+/// The name of one of a pool's groups.
+package struct GroupID: Hashable, Sendable, Codable, RawRepresentable {
+    package var rawValue: String
+    package init(rawValue: String) { self.rawValue = rawValue }
+}
+
 /// The name of one intended change, written to history before the change is asked for.
 package struct ActionID: Hashable, Sendable, Codable, RawRepresentable {
     package var rawValue: String
@@ -23,6 +29,10 @@ extension PoolID: Comparable, CustomStringConvertible {
 
 extension ReplicaID: Comparable, CustomStringConvertible {
     package static func < (a: ReplicaID, b: ReplicaID) -> Bool { a.rawValue < b.rawValue }
+    package var description: String { rawValue }
+}
+
+extension GroupID: CustomStringConvertible {
     package var description: String { rawValue }
 }
 

@@ -10,10 +10,15 @@ package struct Replica: Hashable, Sendable, Codable {
     /// Where its engine listens, without a path, such as `http://10.0.0.7:8000`.
     package var endpoint: String?
     package var zone: String?
+    /// `nil` in a pool that is one group.
+    package var group: GroupID?
+    /// When the cloud takes it away, once it has said so; `nil` while nothing is announced.
+    package var leavesAt: Timestamp?
 
     package init(
         id: ReplicaID, state: ReplicaState, launchedAt: Timestamp? = nil, market: Market = .onDemand,
-        usdPerHour: Double? = nil, endpoint: String? = nil, zone: String? = nil
+        usdPerHour: Double? = nil, endpoint: String? = nil, zone: String? = nil, group: GroupID? = nil,
+        leavesAt: Timestamp? = nil
     ) {
         self.id = id
         self.state = state
@@ -22,6 +27,8 @@ package struct Replica: Hashable, Sendable, Codable {
         self.usdPerHour = usdPerHour
         self.endpoint = endpoint
         self.zone = zone
+        self.group = group
+        self.leavesAt = leavesAt
     }
 }
 
@@ -60,16 +67,23 @@ package struct FleetState: Hashable, Sendable, Codable {
     /// The control plane's own bounds; orders beyond them are refused there.
     package var minimum: Int?
     package var maximum: Int?
+    /// Why the latest launches failed, while replicas are missing; `nil` when the control plane does not say.
+    package var shortage: DriverError?
+    /// In fail-over order; `nil`: the pool is one group.
+    package var groups: [GroupState]?
     /// Sorted by identifier.
     package var replicas: [Replica]
 
     package init(
-        observedAt: Timestamp, desired: Int? = nil, minimum: Int? = nil, maximum: Int? = nil, replicas: [Replica]
+        observedAt: Timestamp, desired: Int? = nil, minimum: Int? = nil, maximum: Int? = nil,
+        shortage: DriverError? = nil, groups: [GroupState]? = nil, replicas: [Replica]
     ) {
         self.observedAt = observedAt
         self.desired = desired
         self.minimum = minimum
         self.maximum = maximum
+        self.shortage = shortage
+        self.groups = groups
         self.replicas = replicas.sorted { $0.id < $1.id }
     }
 }

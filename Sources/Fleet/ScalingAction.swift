@@ -1,14 +1,31 @@
-/// One change that the controller wants. It names its victims: the control plane never chooses them.
+/// One change of one group that the controller wants. It names its victims: the control plane never chooses them.
 package enum ScalingAction: Hashable, Sendable, Codable {
     /// Work towards this size, which is above the present one. Absolute, so asking twice asks once.
-    case grow(to: Int)
+    case grow(to: Int, in: GroupID? = nil)
     /// Take these replicas down and work towards a size smaller by their number.
-    case remove([ReplicaID])
+    case remove([ReplicaID], in: GroupID? = nil)
     /// Take these replicas down and start others in their place: the size stays.
-    case replace([ReplicaID])
+    case replace([ReplicaID], in: GroupID? = nil)
     /// Work towards this size, which is below the present aim and not below what is there: orders that were not
     /// delivered are given back. Takes nobody down.
-    case withdraw(to: Int)
+    case withdraw(to: Int, in: GroupID? = nil)
+
+    /// `nil` in a pool that is one group.
+    package var group: GroupID? {
+        switch self {
+        case .grow(_, let group), .remove(_, let group), .replace(_, let group), .withdraw(_, let group): group
+        }
+    }
+
+    /// As the driver of its group understands it, which knows no other.
+    package var inOnlyGroup: ScalingAction {
+        switch self {
+        case .grow(let size, _): .grow(to: size)
+        case .remove(let ids, _): .remove(ids)
+        case .replace(let ids, _): .replace(ids)
+        case .withdraw(let size, _): .withdraw(to: size)
+        }
+    }
 }
 
 /// What the control plane answered when it accepted an action. It accepted; nothing has booted or stopped yet.
@@ -81,11 +98,11 @@ extension ScalingAction: CustomStringConvertible {
     package static let kinds = ["grow", "remove", "replace", "withdraw"]
 
     package var description: String {
-        switch self {
-        case .grow(let size): "grow to \(size)"
-        case .remove(let ids): "remove \(ids.map(\.rawValue).joined(separator: ", "))"
-        case .replace(let ids): "replace \(ids.map(\.rawValue).joined(separator: ", "))"
-        case .withdraw(let size): "withdraw to \(size)"
-        }
+        let what =
+            switch self {
+            case .grow(let size, _), .withdraw(let size, _): "to \(size)"
+            case .remove(let ids, _), .replace(let ids, _): ids.map(\.rawValue).joined(separator: ", ")
+            }
+        return [kind, group?.rawValue, what].compactMap { $0 }.joined(separator: " ")
     }
 }

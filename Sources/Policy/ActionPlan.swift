@@ -38,22 +38,22 @@ struct ActionPlan {
 
     private mutating func grow(by missing: Int) {
         // The busiest come back first: they have the furthest to go before they could leave.
-        let candidates = tick.supply.draining.sorted { (requests($0) ?? 0, $1) > (requests($1) ?? 0, $0) }
+        let candidates = tick.supply.draining.filter { leavesAt($0) == nil }.sorted {
+            (requests($0) ?? 0, $1) > (requests($1) ?? 0, $0)
+        }
         uncordon = Array(candidates.prefix(missing))
         guard missing > uncordon.count else { return }
         // What takes up room counts: an order beyond a maximum would be refused, or be paid for against the will.
-        let maximum = min(max(tick.settings.maximum, tick.settings.minimum), tick.fleet.maximum ?? .max)
-        let present = tick.current + tick.supply.uncounted
-        let size = min(present + missing - uncordon.count, maximum)
-        growth = max(0, size - present)
-        isFull = growth == 0
-        guard growth > 0 else { return }
-        // Already asked for and not delivered: asking again would change nothing.
-        if let desired = tick.fleet.desired, size <= desired {
-            growth = 0
+        let room = max(tick.settings.maximum, tick.settings.minimum) - tick.current - tick.supply.uncounted
+        let placement = tick.placement
+        guard let order = placement.order(min(missing - uncordon.count, room)) else {
+            isFull = placement.closed.isEmpty
             return
         }
-        action = .grow(to: size)
+        // Already asked for and not delivered: asking again would change nothing.
+        if let desired = order.group.desired, order.size <= desired { return }
+        growth = order.growth
+        action = .grow(to: order.size, in: order.group.id)
     }
 
     /// An engine's silence or failing health is believed while some engine answers. When none does, the looking may be
@@ -69,56 +69,96 @@ struct ActionPlan {
             useless.removeAll { doubtful.contains($0) }
             if isFull, tick.current == 0, useless.isEmpty { useless = Array(doubtful.prefix(1)) }
         }
-        guard !useless.isEmpty else { return }
-        let room = size - (tick.fleet.minimum ?? 0)
-        action = room > 0 ? .remove(Array(useless.prefix(room))) : .replace(useless)
+        action = removal(of: useless, orReplacement: true)
+    }
+
+    /// Takes away those of `ids` that one group lets go: one that answers, takes removals and stays above its minimum.
+    private func removal(of ids: [ReplicaID], orReplacement: Bool = false) -> ScalingAction? {
+        guard !ids.isEmpty else { return nil }
+        for place in tick.placement.places {
+            let mine = ids.filter { replica($0)?.group == place.group.id }
+            let room = place.present - (place.group.minimum ?? 0)
+            if mine.isEmpty || room <= 0 && !orReplacement { continue }
+            let action: ScalingAction =
+                room > 0 ? .remove(Array(mine.prefix(room)), in: place.group.id) : .replace(mine, in: place.group.id)
+            if mayAsk(place, action) { return action }
+        }
+        return nil
+    }
+
+    /// Whether this is not in the way of what other groups would do.
+    private func mayAsk(_ place: Placement.Place, _ action: ScalingAction) -> Bool {
+        place.group.id == nil || place.group.answers && !tick.memory.holdsBack(action, now: tick.now)
     }
 
     private mutating func removeDrained() {
         for drained in tick.memory.draining where tick.supply.draining.contains(drained.id) {
             if uncordon.contains(drained.id) { continue }
-            let overdue = tick.now - drained.since >= tick.settings.drainDeadline
+            // What the cloud takes would be replaced by its group: it leaves by order, at the last moment.
+            let goes = leavesAt(drained.id).map { $0 - tick.now <= tick.settings.interval * 2 } ?? false
+            let overdue = goes || tick.now - drained.since >= tick.settings.drainDeadline
             let idle = isKnownIdle(drained.id, since: drained.since)
             guard idle || overdue else { continue }
             leaving.append(
                 PoolMemory.Leaving(
                     id: drained.id, since: drained.since, cutRequests: idle ? 0 : requests(drained.id) ?? 0))
         }
-        leaving = Array(leaving.prefix(max(0, size - (tick.fleet.minimum ?? 0))))
-        if !leaving.isEmpty { action = .remove(leaving.map(\.id)) }
+        action = removal(of: leaving.map(\.id))
+        if case .remove(let ids, _) = action { leaving.removeAll { !ids.contains($0.id) } } else { leaving = [] }
     }
 
     private mutating func shrink(by surplus: Int) {
         let boots = tick.supply.booting.filter { tick.paidFor($0) == .zero }.sorted {
-            (launched($0), $0) > (launched($1), $1)
+            (rank($0), launched($0), $0) > (rank($1), launched($1), $1)
         }
-        let cancelled = Array(boots.prefix(surplus))
-        if !cancelled.isEmpty { action = .remove(cancelled) }
-        let places = tick.supply.serving.filter(mayLeave).map(victimOrder).sorted { $0 < $1 }
-        let victims = places.map(\.id)
+        let victims = tick.supply.serving.filter(mayLeave).map(victimOrder).sorted { $0 < $1 }
+        var kept = tick.placement.places.map { place in
+            let counted = (tick.supply.serving + tick.supply.booting).count { replica($0)?.group == place.group.id }
+            return (group: place.group, count: counted)
+        }
+        /// The first ones that leave every group its base.
+        func first(_ count: Int, of ids: [ReplicaID]) -> [ReplicaID] {
+            var chosen: [ReplicaID] = []
+            for id in ids where chosen.count < count {
+                guard let index = kept.firstIndex(where: { $0.group.id == replica(id)?.group }),
+                    kept[index].group.answers,
+                    kept[index].count > max(kept[index].group.base, kept[index].group.minimum ?? 0)
+                else { continue }
+                kept[index].count -= 1
+                chosen.append(id)
+            }
+            return chosen
+        }
+        let cancelled = first(surplus, of: boots)
+        action = removal(of: cancelled)
         // Orders that are not delivered cannot be taken back, and are not made up for with replicas that work.
-        cordon = Array(victims.prefix(max(0, surplus - cancelled.count - tick.supply.undelivered)))
+        cordon = first(surplus - cancelled.count - tick.supply.undelivered, of: victims.map(\.id))
     }
 
-    /// What has not come within the boot deadline would come some day, and be paid for.
+    /// What has not come in time would come some day, and be paid for.
     private mutating func withdraw(to target: Int) {
-        guard let desired = tick.fleet.desired, tick.supply.undelivered == 0 else { return }
-        let present = size + tick.supply.failed.count
-        let wanted = max(present, present - tick.current + target, tick.fleet.minimum ?? 0)
-        if wanted < desired { action = .withdraw(to: wanted) }
+        guard tick.memory.undeliveredSince != nil || tick.fleet.groups != nil else { return }
+        for place in tick.placement.places where place.credited == 0 {
+            let wanted = max(place.listed + max(0, target - tick.current), place.group.minimum ?? 0)
+            let order = ScalingAction.withdraw(to: wanted, in: place.group.id)
+            if let desired = place.group.desired, wanted < desired, mayAsk(place, order) { return action = order }
+        }
     }
 
-    /// Everything that the control plane counts.
-    private var size: Int { tick.current - tick.supply.undelivered + tick.supply.uncounted }
-
-    /// Spot before on-demand, dear before cheap, idle before busy, new before old; then by name.
-    private func victimOrder(_ id: ReplicaID) -> (Int, Double, Double, Int64, id: ReplicaID) {
-        let replica = tick.fleet.replicas.first { $0.id == id }
+    /// The last group in fail-over order first; there spot before on-demand, dear before cheap, idle before busy, new
+    /// before old; then by name.
+    private func victimOrder(_ id: ReplicaID) -> (Int, Int, Double, Double, Int64, id: ReplicaID) {
+        let replica = replica(id)
         return (
-            replica?.market == .spot ? 0 : 1, -(replica?.usdPerHour ?? tick.settings.usdPerHour ?? 0),
+            -rank(id), replica?.market == .spot ? 0 : 1, -(replica?.usdPerHour ?? tick.settings.usdPerHour ?? 0),
             requests(id) ?? 0,
             -launched(id).millisecondsSince1970, id
         )
+    }
+
+    /// The place of its group in the fail-over order.
+    private func rank(_ id: ReplicaID) -> Int {
+        tick.fleet.groups?.firstIndex { $0.id == replica(id)?.group } ?? 0
     }
 
     private func isKnownIdle(_ id: ReplicaID, since: Timestamp) -> Bool {
@@ -142,7 +182,14 @@ struct ActionPlan {
     }
 
     private func isBootingByTheControlPlane(_ id: ReplicaID) -> Bool {
-        if case .booting = tick.fleet.replicas.first(where: { $0.id == id })?.state { true } else { false }
+        if case .booting = replica(id)?.state { true } else { false }
+    }
+
+    private func replica(_ id: ReplicaID) -> Replica? { tick.fleet.replicas.first { $0.id == id } }
+
+    /// When it is taken away, of those that leave before one that is ordered now would serve.
+    private func leavesAt(_ id: ReplicaID) -> Timestamp? {
+        tick.memory.notices.contains { $0.id == id } ? replica(id)?.leavesAt : nil
     }
 
     private func engine(_ id: ReplicaID) -> EngineObservation? {
@@ -155,6 +202,6 @@ struct ActionPlan {
     }
 
     private func launched(_ id: ReplicaID) -> Timestamp {
-        tick.fleet.replicas.first { $0.id == id }?.launchedAt ?? Timestamp(millisecondsSince1970: 0)
+        replica(id)?.launchedAt ?? Timestamp(millisecondsSince1970: 0)
     }
 }

@@ -44,6 +44,7 @@ package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
     case prewarm
     case headroom
     case bootCredit = "boot_credit"
+    case spotReplacement = "spot_replacement"
     case schedule
     case freshData = "fresh_data"
     case afterGap = "after_gap"
@@ -78,6 +79,7 @@ package enum Reason: Hashable, Sendable, Codable {
     case forecast(requests: Double, lead: Duration)
     case prewarm(load: Double, ratio: Double, isExpected: Bool)
     case headroom(replicas: Int)
+    case spotReplacement([ReplicaID])
     case schedule(minimum: Int)
     case fleetUnknown(String)
     case noData
@@ -101,6 +103,7 @@ package enum Reason: Hashable, Sendable, Codable {
     case priceUnknown
     case minimum(Int)
     case groupMaximum(Int)
+    case groupsClosed(room: Int, [String])
     case authority(Authority)
 }
 

@@ -16,7 +16,7 @@ package struct PoolController: Sendable {
 
     static let needs: [any Rule] = [
         ObjectiveNeed(), ObservedDemand(), Queue(), KVCacheNeed(), TokenRateNeed(), ForecastNeed(), Prewarm(),
-        HeadroomRule(), BootCredit(), ScheduleFloor(),
+        HeadroomRule(), BootCredit(), SpotReplacement(), ScheduleFloor(),
     ]
     static let rest: [any Rule] = [
         FreshData(), AfterGap(), Band(), ForecastHold(), Consolidation(), BootsInFlight(), Dwell(), CooldownDown(),
@@ -60,6 +60,8 @@ package struct PoolController: Sendable {
         var (supply, events) = Supply.sort(
             fleet: fleet, observation: input.observation, settings: settings, memory: &memory, now: input.now)
         events = past + events
+        if input.authority == .act { cordonLeaving(supply, &events, now: input.now) }
+        if fleet.groups != nil { noteShortages(fleet, now: input.now) }
         noteCrashes(supply, events, now: input.now)
         noteResize(fleet, &events, now: input.now)
         learnCapacity(input.observation, supply, now: input.now)
@@ -201,6 +203,14 @@ package struct PoolController: Sendable {
         return planned
     }
 
+    /// What the cloud is about to take gets nothing new.
+    private mutating func cordonLeaving(_ supply: Supply, _ events: inout [PoolEvent], now: Timestamp) {
+        for id in supply.draining where memory.draining.since(id) == nil {
+            memory.draining.track(memory.draining.map(\.id) + [id], now: now)
+            events.append(.cordoned(id))
+        }
+    }
+
     private mutating func absorb(_ outcome: ActionOutcome?, now: Timestamp) -> [PoolEvent] {
         guard let pending = memory.pending else { return [] }
         guard let outcome, pending.planned.id == outcome.id else {
@@ -209,12 +219,15 @@ package struct PoolController: Sendable {
         }
         switch outcome.result {
         case .accepted, .failed(.outcomeUnknown):
-            if pending.growth == 0 { memory.removalBackOff = nil }
-            if pending.growth > 0 || memory.backOff?.error.isRefusal == false { memory.backOff = nil }
+            var group = memory[group: pending.planned.action.group]
+            if pending.growth == 0 { group.removalBackOff = nil }
+            // Of several groups one that accepts may still fail to deliver: its failures are counted on.
+            if group.id == nil, pending.growth > 0 || group.backOff?.error.isRefusal == false { group.backOff = nil }
+            memory[group: group.id] = group
             return noteAccepted(pending, now: now)
         case .failed(let error):
             memory.pending = nil
-            noteFailure(error, isRemoval: pending.growth == 0, now: now)
+            noteFailure(error, in: pending.planned.action.group, isGrowth: pending.growth > 0, now: now)
             return []
         }
     }
@@ -230,13 +243,24 @@ package struct PoolController: Sendable {
         return pending.leaving.map { .drained($0.id, took: pending.at - $0.since, cutRequests: $0.cutRequests) }
     }
 
-    private mutating func noteFailure(_ error: DriverError, isRemoval: Bool, now: Timestamp) {
-        let held = isRemoval && error.isRefusal ? \PoolMemory.removalBackOff : \PoolMemory.backOff
-        let failures = min((memory[keyPath: held]?.failures ?? 0) + 1, 6)
+    private mutating func noteFailure(_ error: DriverError, in id: GroupID?, isGrowth: Bool, now: Timestamp) {
+        var group = memory[group: id]
+        let held = !isGrowth && error.isRefusal ? \GroupMemory.removalBackOff : \GroupMemory.backOff
+        let earlier = group[keyPath: held].flatMap { id == nil || now - $0.until < Self.longestBackOff * 2 ? $0 : nil }
+        let failures = min((earlier?.failures ?? 0) + 1, 6)
         var wait = settings.interval * (1 << (failures - 1))
         if case .throttled(let retryAfter?, _) = error { wait = max(wait, retryAfter) }
+        // With others to ask, machines that are out are worth a longer wait: each new try costs a minute.
+        if id != nil, case .noCapacity = error { wait *= 4 }
         let until = now + min(wait, Self.longestBackOff)
-        memory[keyPath: held] = PoolMemory.BackOff(until: until, failures: failures, error: error)
+        group[keyPath: held] = PoolMemory.BackOff(until: until, failures: failures, error: error)
+        memory[group: group.id] = group
+    }
+
+    private mutating func noteShortages(_ fleet: FleetState, now: Timestamp) {
+        for (id, error) in Placement(fleet: fleet, memory: memory, settings: settings, now: now).newlyShort {
+            noteFailure(error, in: id, isGrowth: true, now: now)
+        }
     }
 
     static let longestBackOff: Duration = .seconds(300)

@@ -37,6 +37,10 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     package var backOff: BackOff?
     /// Holds back removals, after one was refused.
     package var removalBackOff: BackOff?
+    /// Of each group of a pool of several.
+    @AddedLater package var groups: [GroupMemory] = []
+    /// Replicas that the cloud is about to take away.
+    @AddedLater package var notices: [Notice] = []
     /// Replicas on which requests wait, by identifier.
     @AddedLater package var queueing: [Since] = []
     /// The largest batch seen on a settled replica while requests waited there for long.
@@ -87,13 +91,6 @@ package struct PoolMemory: Hashable, Sendable, Codable {
 }
 
 extension PoolMemory {
-    /// Whether the control plane is to be left alone with this action.
-    func holdsBack(_ action: ScalingAction, now: Timestamp) -> Bool {
-        if let backOff, now < backOff.until, action.isGrowth || !backOff.error.isRefusal { return true }
-        if let removalBackOff, !action.isGrowth { return now < removalBackOff.until }
-        return false
-    }
-
     /// Silence lasts since the last good reading. While nobody asked there was none.
     mutating func noteSilence(_ engines: [EngineObservation], now: Timestamp) {
         silent = engines.compactMap { engine in
@@ -106,6 +103,7 @@ extension PoolMemory {
     mutating func forgetFuture(now: Timestamp) {
         move { min($0, now) }
         (backOff, removalBackOff) = (nil, nil)
+        for index in groups.indices { (groups[index].backOff, groups[index].removalBackOff) = (nil, nil) }
     }
 
     /// After a gap, or a clock that was set forward: what nobody watched has not lasted. All goes on as if the last tick
@@ -121,6 +119,7 @@ extension PoolMemory {
         for moment in [\PoolMemory.lastTick, \.lastScaleUp, \.lastScaleDown, \.undeliveredSince, \.lastAnswered] {
             self[keyPath: moment] = self[keyPath: moment].map(moved)
         }
+        for index in groups.indices { groups[index].undeliveredSince = groups[index].undeliveredSince.map(moved) }
         for index in recentSteps.indices { recentSteps[index].at = moved(recentSteps[index].at) }
         for list in [\PoolMemory.draining, \.booting, \.dead, \.failed, \.silent, \.queueing] {
             for index in self[keyPath: list].indices {

@@ -21,6 +21,7 @@ extension Reason: CustomStringConvertible {
         case .prewarm(let load, let ratio, let isExpected):
             "\(isExpected ? "expected load" : "load") \(percent(load)), pre-warming from \(percent(ratio))"
         case .headroom(let replicas): "headroom of \(replicas)"
+        case .spotReplacement(let ids): "the cloud takes away \(ids.map(\.rawValue).joined(separator: ", "))"
         case .schedule(let minimum): "scheduled: at least \(minimum)"
         case .fleetUnknown(let error): "the control plane does not answer: \(error)"
         case .noData: "no engine answers"
@@ -47,6 +48,7 @@ extension Reason: CustomStringConvertible {
         case .priceUnknown: "the price of a replica is not known, so the budget does not apply"
         case .minimum(let count): "minimum \(count)"
         case .groupMaximum(let count): "the group's maximum is \(count)"
+        case .groupsClosed(let room, let why): "room for \(room) more: \(why.joined(separator: "; "))"
         case .authority(let authority): authority.description
         }
     }

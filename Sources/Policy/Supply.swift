@@ -8,7 +8,7 @@ package struct Supply: Hashable, Sendable, Codable {
     package var booting: [ReplicaID] = []
     /// Ordered replicas that the control plane does not list yet.
     package var undelivered = 0
-    /// Cordoned by the controller.
+    /// Cordoned by the controller, or about to be taken away by the cloud.
     package var draining: [ReplicaID] = []
     /// Past the boot deadline.
     package var stuck: [ReplicaID] = []
@@ -37,7 +37,7 @@ extension Supply {
     ///
     /// A replica is placed by the first that holds: 1. terminating, stopped: nowhere; 2. failed; 3. cordoned;
     /// 4. the control plane or the engine says it boots: booting, past the deadline stuck or lost; 5. dead; 6. sleeping;
-    /// 7. lost; 8. serving.
+    /// 7. lost; 8. serving. What would boot or serve and is taken away before a replacement would serve is draining.
     static func sort(
         fleet: FleetState, observation: PoolObservation, settings: PolicySettings, memory: inout PoolMemory,
         now: Timestamp
@@ -54,13 +54,13 @@ extension Supply {
 
         func isPresent(_ replica: Replica) -> Bool { replica.state != .terminating && replica.state != .stopped }
         memory.draining.removeAll { drained in !fleet.replicas.contains { $0.id == drained.id && isPresent($0) } }
-        var present = 0
         supply.serving.reserveCapacity(fleet.replicas.count)
+        let leaving = memory.leavingSoon(fleet, settings, now: now)
+        var told: [ReplicaID] = []
         var bootingNow: [ReplicaID] = []
         var deadNow: [ReplicaID] = []
 
         for replica in fleet.replicas where isPresent(replica) {
-            present += 1
             let id = replica.id
             let condition = byReplica.condition(of: id)
             if case .failed = replica.state {
@@ -72,7 +72,7 @@ extension Supply {
                 // Counted from the first look at it: a controller that comes late has not seen it miss anything.
                 let since = memory.booting.since(id) ?? now
                 if now - since <= settings.boot.deadline {
-                    supply.booting.append(id)
+                    if leaving.contains(id) { told.append(id) } else { supply.booting.append(id) }
                 } else if isBootWatched(replica, since: since, settings) {
                     supply.stuck.append(id)
                     let wasInTime = memory.lastTick.map { $0 - since <= settings.boot.deadline } ?? true
@@ -93,6 +93,8 @@ extension Supply {
                 supply.sleeping.append(id)
             } else if lost.contains(id) {
                 supply.lost.append(id)
+            } else if leaving.contains(id) {
+                told.append(id)
             } else {
                 supply.serving.append(id)
             }
@@ -111,11 +113,9 @@ extension Supply {
         memory.booting.track(bootingNow, now: now)
         memory.dead.track(deadNow, now: now)
 
-        let undelivered = max(0, (fleet.desired ?? 0) - present)
-        memory.undeliveredSince = undelivered == 0 ? nil : memory.undeliveredSince ?? now
-        if let since = memory.undeliveredSince, now - since <= settings.boot.deadline {
-            supply.undelivered = undelivered
-        }
+        supply.undelivered = memory.noteUndelivered(in: fleet, settings, now: now)
+        supply.draining += told
+        memory.noteNotices(told, supply: supply)
         return (supply, events)
     }
 

@@ -27,16 +27,23 @@ package struct TickRecord: Hashable, Sendable, Codable {
 }
 
 extension ScalingAction {
-    /// Whether a fleet shows that this action has been accepted already.
+    /// Whether a fleet shows that this action has been accepted already; `nil` while its group does not answer.
     ///
     /// After a crash between the call and its receipt this is the only way to know. Growth is absolute and victims are
     /// named, so the fleet's state tells.
-    package func isDone(in fleet: FleetState) -> Bool {
-        let present = fleet.replicas.filter { $0.state != .terminating && $0.state != .stopped }
+    package func isDone(in fleet: FleetState) -> Bool? {
+        var present = fleet.replicas.filter { $0.state != .terminating && $0.state != .stopped }
+        var desired = fleet.desired
+        if let group {
+            guard let state = fleet.groups?.first(where: { $0.id == group }) else { return false }
+            guard state.answers else { return nil }
+            present = present.filter { $0.group == group }
+            desired = state.desired
+        }
         switch self {
-        case .grow(let size): return (fleet.desired ?? present.count) >= size
-        case .remove(let ids), .replace(let ids): return !present.contains { ids.contains($0.id) }
-        case .withdraw(let size): return (fleet.desired ?? present.count) <= max(size, present.count)
+        case .grow(let size, _): return (desired ?? present.count) >= size
+        case .remove(let ids, _), .replace(let ids, _): return !present.contains { ids.contains($0.id) }
+        case .withdraw(let size, _): return (desired ?? present.count) <= max(size, present.count)
         }
     }
 }

@@ -188,6 +188,19 @@ package final class HistoryStore: Sendable {
         }
     }
 
+    /// The fleet as the latest tick that knew it saw it; `nil` without one.
+    package func lastFleet(of pool: PoolID) async throws(HistoryError) -> FleetState? {
+        try await read("the last fleet of \(pool)") { db in
+            let fleet = try String.fetchOne(
+                db,
+                sql: """
+                    SELECT json_extract(input, '$.fleet') AS fleet FROM tick
+                    WHERE pool = ? AND fleet IS NOT NULL ORDER BY at DESC LIMIT 1
+                    """, arguments: [pool.rawValue])
+            return try fleet.map { try Self.value($0) }
+        }
+    }
+
     // MARK: Actions
 
     /// Writes what became of an action.

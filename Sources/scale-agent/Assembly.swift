@@ -24,7 +24,7 @@ struct Assembly: Sendable {
             throw StartError("pool \(pool.id): \(error)")
         }
         return PoolParts(
-            pool: pool.id, settings: pool.settings, driver: pool.driver?.name ?? "none", authority: authority(pool),
+            pool: pool.id, settings: pool.settings, driver: driverNames(pool), authority: authority(pool),
             inventory: fleet.inventory, actuator: mode == .act ? fleet.actuator : nil,
             collector: EngineCollector(transport: transport, settings: collector(pool.engine)),
             pooledEngines: pooledEngines(pool), history: history)
@@ -32,7 +32,7 @@ struct Assembly: Sendable {
 
     private func authority(_ pool: PoolConfig) -> Authority {
         switch mode {
-        case .act: pool.driver == nil ? .advise("no driver is configured") : .act
+        case .act: pool.drivers.isEmpty ? .advise("no driver is configured") : .act
         case .dryRun: .advise("dry run")
         case .paused: .paused
         }
@@ -41,18 +41,44 @@ struct Assembly: Sendable {
     private func control(
         _ pool: PoolConfig
     ) async throws(DriverError) -> (inventory: any FleetInventory, actuator: (any FleetActuator)?) {
-        switch pool.driver {
-        case nil:
+        if let config = pool.driver {
+            let driver = try await driver(config, pool)
+            return (driver, driver)
+        }
+        guard !pool.groups.isEmpty else {
             var endpoints: [String] = []
             if case .fixed(let fixed) = pool.engine.location { endpoints = fixed }
             return (FixedFleet(endpoints: endpoints, usdPerHour: pool.usdPerHour, now: Surroundings.now), nil)
-        case .awsAutoScalingGroup(let group):
-            let driver = try await autoScalingGroup(group, pool)
-            return (driver, driver)
-        case .local(let local):
-            let driver = try localProcesses(local, pool)
-            return (driver, driver)
         }
+        var members: [GroupedFleet.Member] = []
+        for group in pool.groups {
+            var settings = group.settings
+            settings.usdPerHour = settings.usdPerHour ?? pool.usdPerHour
+            // Its replicas are told from those of other groups by a name that no pool can have.
+            var ofGroup = pool
+            (ofGroup.id, ofGroup.settings.usdPerHour) = (PoolID(rawValue: "\(pool.id).\(settings.id)"), nil)
+            members.append(GroupedFleet.Member(settings: settings, driver: try await driver(group.driver, ofGroup)))
+        }
+        // Without it, groups that do not answer at first are waited for.
+        let last = try? await history.lastFleet(of: pool.id)
+        let fleet = GroupedFleet(members: members, last: last)
+        return (fleet, fleet)
+    }
+
+    private func driver(
+        _ config: DriverConfig, _ pool: PoolConfig
+    ) async throws(DriverError) -> any FleetInventory & FleetActuator {
+        switch config {
+        case .awsAutoScalingGroup(let group): try await autoScalingGroup(group, pool)
+        case .local(let local): try localProcesses(local, pool)
+        }
+    }
+
+    /// Each kind once, in fail-over order.
+    private func driverNames(_ pool: PoolConfig) -> String {
+        var names: [String] = []
+        for driver in pool.drivers where !names.contains(driver.name) { names.append(driver.name) }
+        return names.isEmpty ? "none" : names.joined(separator: "+")
     }
 
     private func autoScalingGroup(
@@ -99,7 +125,7 @@ struct Assembly: Sendable {
 
     /// With a driver, fixed endpoints say nothing about single replicas.
     private func pooledEngines(_ pool: PoolConfig) -> [EngineTarget]? {
-        guard pool.driver != nil, case .fixed(let endpoints) = pool.engine.location else { return nil }
+        guard !pool.drivers.isEmpty, case .fixed(let endpoints) = pool.engine.location else { return nil }
         return endpoints.map { EngineTarget(id: ReplicaID(rawValue: $0), endpoint: $0) }
     }
 }

@@ -111,14 +111,14 @@ actor FakeFleet: FleetInventory, FleetActuator {
     private func carryOut(_ action: ScalingAction) {
         effects.append(action)
         switch action {
-        case .grow(let size): grow(to: size)
-        case .remove(let ids):
+        case .grow(let size, _): grow(to: size)
+        case .remove(let ids, _):
             replicas.removeAll { ids.contains($0.id) }
             desired -= ids.count
-        case .replace(let ids):
+        case .replace(let ids, _):
             replicas.removeAll { ids.contains($0.id) }
             grow(to: desired)
-        case .withdraw(let size): desired = max(size, replicas.count)
+        case .withdraw(let size, _): desired = max(size, replicas.count)
         }
     }
 

@@ -1,3 +1,4 @@
+import Fleet
 import FoundationEssentials
 import Policy
 import TestSupport
@@ -30,7 +31,9 @@ import Testing
         return fleet
     }
 
-    static let names = ["minimal", "local", "aws-asg", "load-60-20-30", "queue", "queue-10", "steps"]
+    static let names = [
+        "minimal", "local", "aws-asg", "load-60-20-30", "queue", "queue-10", "spot-and-on-demand", "steps",
+    ]
 
     @Test("every example is tested")
     func complete() throws {
@@ -53,6 +56,18 @@ import Testing
             }
         }
         #expect(try parse(text, file: "/elsewhere/x.yaml") == config)
+    }
+
+    @Test("spot-and-on-demand: three groups in fail-over order, the last with a base")
+    func groups() throws {
+        let pool = try Self.pool("spot-and-on-demand")
+        #expect(pool.driver == nil && pool.drivers.count == 3)
+        #expect(pool.groups.map(\.settings.id.rawValue) == ["spot", "spot-west", "on-demand"])
+        #expect(pool.groups.map(\.settings.market) == [.spot, .spot, nil])
+        #expect(pool.groups.map(\.settings.usdPerHour) == [1.2, 1.35, 3.9])
+        #expect(pool.groups.map(\.settings.base) == [0, 0, 1])
+        #expect(pool.groups.map(\.settings.maximum) == [6, 4, nil])
+        #expect(pool.engine.location == .perReplica(template: "http://{private_ip}:8000"))
     }
 
     @Test("minimal: ten lines, advice only")

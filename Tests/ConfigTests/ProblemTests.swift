@@ -149,6 +149,55 @@ import Testing
         #expect(problems(pool("min: 5\nmax: x")).count == 1)
     }
 
+    @Test(
+        "groups that do not fit",
+        arguments: [
+            ("- {name: a, driver: {kind: aws_asg, group: g}}", "driver: {kind: aws_asg, group: h}", "keep one of them"),
+            ("- {name: a}", "", "groups[0].driver: this key is missing; write below it kind: aws_asg or kind: local"),
+            ("- {driver: {kind: aws_asg, group: g}}", "", "groups[0].name: this key is missing"),
+            ("- {name: a, driver: {kind: aws}}", "", "groups[0].driver.kind: expected one of aws_asg, local"),
+            (
+                "- {name: a, market: cheap, driver: {kind: aws_asg, group: g}}", "",
+                "groups[0].market: expected one of on_demand, spot, found \"cheap\""
+            ),
+            (
+                "- {name: a, minimum: 1, driver: {kind: aws_asg, group: g}}", "",
+                "groups[0].minimum: unknown key; keys here are name, market, zone, usd_per_hour, base, max, driver"
+            ),
+            (
+                "- {name: a, driver: {kind: aws_asg, group: g}}\n  - {name: a, driver: {kind: aws_asg, group: h}}", "",
+                "groups[1].name: another group is called \"a\" already"
+            ),
+            (
+                "- {name: a, driver: {kind: aws_asg, group: g}}\n  - {name: b, driver: {kind: aws_asg, group: g}}", "",
+                "groups: pool chat has the group \"g\" already; a group is in one pool, once"
+            ),
+            (
+                "- {name: a, base: 3, driver: {kind: aws_asg, group: g}}", "min: 2",
+                "min: 2 is less than the base of its groups, 3; raise min"
+            ),
+            (
+                "- {name: a, base: 3, max: 2, driver: {kind: aws_asg, group: g}}\n"
+                    + "  - {name: b, driver: {kind: aws_asg, group: h}}", "",
+                "groups[0].base: 3 is more than fit here, 2; write base <= max"
+            ),
+            (
+                "- {name: a, max: 2, driver: {kind: aws_asg, group: g}}\n  - {name: b, max: 1, driver: {kind: aws_asg, group: h}}",
+                "", "max: 4 replicas do not fit into groups for 3; lower max, or raise that of a group"
+            ),
+        ])
+    func groups(list: String, more: String, message: String) {
+        let found = problems(pool("max: 4\n\(more)\ngroups:\n  \(list)", engine: "endpoint: \"http://{private_ip}:1\""))
+        #expect(found.count == 1 && found.allSatisfy { $0.contains(message) }, "\(found)")
+    }
+
+    @Test("the base of groups is the least minimum")
+    func base() throws {
+        let groups = "groups:\n  - {name: a, base: 3, driver: {kind: aws_asg, group: g}}"
+        let config = try parse(pool("max: 4\n\(groups)", engine: "endpoint: \"http://{private_ip}:1\""))
+        #expect(config.pools[0].settings.minimum == 3)
+    }
+
     @Test("a placeholder needs a driver")
     func placeholder() {
         let found = problems(pool("min: 1", engine: "endpoint: \"http://{private_ip}:1\""))

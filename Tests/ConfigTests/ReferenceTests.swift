@@ -10,12 +10,16 @@ import Testing
         let log = ProblemLog(file: example)
         for driver in ["aws_asg", "local"] {
             let forecast = "{holidays: [2026-12-25], events: [{}]}"
-            let yaml = "pools: [{driver: {kind: \(driver)}, forecast: \(forecast), policy: {schedules: [{}]}}]"
+            let yaml =
+                "pools: [{driver: {kind: \(driver)}, forecast: \(forecast), "
+                + "policy: {schedules: [{}]}}, {groups: [{driver: {kind: \(driver)}}]}]"
             let root = try #require(YAMLDocument.root(of: Array(yaml.utf8), log: log))
             let secrets = SecretText(environment: [:], folder: "") { _ throws(UnreadableFile) in [] }
             _ = AgentConfig.read(MappingReader(root, path: "", position: nil, log: log), secrets)
         }
-        return Set(log.keys.map { $0.replacing("[0]", with: "[]") })
+        // The driver of a group has the keys of the driver of a pool.
+        return Set(log.keys.map { $0.replacing(/\[[0-9]\]/, with: "[]") })
+            .filter { !$0.hasPrefix("pools[].groups[].driver.") }
     }
 
     @Test("the page names every key, and no other")

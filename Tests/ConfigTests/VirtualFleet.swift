@@ -62,9 +62,9 @@ struct VirtualFleet {
 
     private mutating func carryOut(_ planned: PlannedAction) -> ActionOutcome {
         switch planned.action {
-        case .grow(let target):
+        case .grow(let target, _):
             while replicas.count < target { launch(at: now) }
-        case .remove(let ids):
+        case .remove(let ids, _):
             replicas.removeAll { ids.contains($0.id) }
         case .replace, .withdraw: break  // The fleet has no minimum, and delivers at once.
         }

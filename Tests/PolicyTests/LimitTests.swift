@@ -11,7 +11,7 @@ import Testing
         pool.fleet.maximum = slots
         pool.set("a", .dead("503"))
         for slot in 1..<slots { pool.set("b\(slot)", .answering, requests: 1) }
-        pool.refuse = { if case .grow(let size) = $0, size > slots { .rejected(message: "") } else { nil } }
+        pool.refuse = { if case .grow(let size, _) = $0, size > slots { .rejected(message: "") } else { nil } }
         pool.run(.seconds(150))
         #expect(pool.actions.contains(.remove([ScriptedPool.id("a")])))
         #expect(pool.actions.last == .grow(to: slots))
@@ -45,7 +45,7 @@ import Testing
         pool.run(.seconds(3600))
         #expect(pool.fleet.replicas.count == left)
         let taken = pool.actions.flatMap { action -> [ReplicaID] in
-            if case .remove(let ids) = action { ids } else { [] }
+            if case .remove(let ids, _) = action { ids } else { [] }
         }
         #expect(taken.allSatisfy { $0.rawValue.hasPrefix("b") }, "one whose load is unknown: \(taken)")
         #expect(taken.isEmpty || taken.first == ScriptedPool.id("b2"), "the idle one first: \(taken)")

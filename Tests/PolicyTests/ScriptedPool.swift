@@ -51,15 +51,15 @@ struct ScriptedPool {
                 outcome = ActionOutcome(id: planned.id, result: .failed(error))
             } else {
                 switch planned.action {
-                case .grow(let size): if fleet.desired != nil { fleet.desired = size }
-                case .remove(let ids):
+                case .grow(let size, _): if fleet.desired != nil { fleet.desired = size }
+                case .remove(let ids, _):
                     fleet.replicas.removeAll { ids.contains($0.id) }
                     engines.removeAll { ids.contains($0.id) }
                     fleet.desired = fleet.desired.map { $0 - ids.count }
-                case .replace(let ids):
+                case .replace(let ids, _):
                     fleet.replicas.removeAll { ids.contains($0.id) }
                     engines.removeAll { ids.contains($0.id) }
-                case .withdraw(let size): fleet.desired = size
+                case .withdraw(let size, _): fleet.desired = size
                 }
                 outcome = ActionOutcome(id: planned.id, result: .accepted(Receipt()))
             }

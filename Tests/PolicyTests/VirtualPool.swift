@@ -90,9 +90,9 @@ struct VirtualPool {
     private mutating func carryOut(_ planned: PlannedAction) -> ActionOutcome {
         if let refuses { return ActionOutcome(id: planned.id, result: .failed(refuses)) }
         switch planned.action {
-        case .grow(let target):
+        case .grow(let target, _):
             while size < target { launch(at: now) }
-        case .remove(let ids):
+        case .remove(let ids, _):
             replicas.removeAll { ids.contains(Self.id($0.number)) }
         case .replace, .withdraw: break  // The fleet has no minimum, and delivers at once.
         }

@@ -156,6 +156,22 @@ struct EC2Instance: Decodable {
     }
 }
 
+struct DescribeSpotInstanceRequestsAnswer: Decodable {
+    struct Request: Decodable {
+        struct Status: Decodable {
+            var updateTime: String?
+        }
+        var instance: String?
+        var status: Status?
+        enum CodingKeys: String, CodingKey {
+            case instance = "instanceId"
+            case status
+        }
+    }
+    var requests: ItemList<Request>
+    enum CodingKeys: String, CodingKey { case requests = "spotInstanceRequestSet" }
+}
+
 struct AssumeRoleWithWebIdentityAnswer: Decodable {
     struct Result: Decodable {
         var credentials: Credentials

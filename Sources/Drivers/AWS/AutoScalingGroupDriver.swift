@@ -57,18 +57,21 @@ package struct AutoScalingGroupDriver: FleetInventory, FleetActuator {
         let members = group.instances?.member ?? []
         let details =
             settings.endpointTemplate == nil ? [:] : try await readInstances(members.map(\.id), until: end)
+        let notices = await readNotices(details.values.filter { $0.lifecycle == "spot" }.map(\.id), until: end)
+        // What cannot be read of a shortage is not known of it; the fleet is.
         return FleetState(
             observedAt: observedAt, desired: group.desired, minimum: group.minimum, maximum: group.maximum,
-            replicas: members.map { replica($0, details[$0.id]) })
+            shortage: try? await shortage(of: group, until: end),
+            replicas: members.map { replica($0, details[$0.id], leavesAt: notices[$0.id]) })
     }
 
     package func submit(_ action: ScalingAction, id: ActionID) async throws(DriverError) -> Receipt {
         let end = surroundings.uptime() + settings.deadline
         switch action {
-        case .grow(let target): return try await grow(to: target, until: end)
-        case .remove(let ids): return try await terminate(ids, keepingSize: false, until: end)
-        case .replace(let ids): return try await terminate(ids, keepingSize: true, until: end)
-        case .withdraw(let target): return try await withdraw(to: target, until: end)
+        case .grow(let target, _): return try await grow(to: target, until: end)
+        case .remove(let ids, _): return try await terminate(ids, keepingSize: false, until: end)
+        case .replace(let ids, _): return try await terminate(ids, keepingSize: true, until: end)
+        case .withdraw(let target, _): return try await withdraw(to: target, until: end)
         }
     }
 }
@@ -84,7 +87,7 @@ extension AutoScalingGroupDriver {
         guard target <= group.maximum else {
             throw .rejected(message: "\(place): asked for \(target) instances, MaxSize is \(group.maximum)")
         }
-        try await checkLaunches(of: group, until: end)
+        if let shortage = try await shortage(of: group, until: end) { throw shortage }
         return try await setDesired(target, until: end)
     }
 
@@ -110,11 +113,13 @@ extension AutoScalingGroupDriver {
         (group.instances?.member ?? []).count { !AutoScalingLifecycle.leaves($0.lifecycleState ?? "") }
     }
 
-    /// Throws `noCapacity` when instances are missing and the group's newest activity failed for want of capacity: the
-    /// group goes on trying by itself, and wanting more would be spent late or never.
-    private func checkLaunches(of group: AutoScalingGroup, until end: Duration) async throws(DriverError) {
+    /// `noCapacity` when instances are missing and the group's newest activity failed for want of capacity: the group
+    /// goes on trying by itself, and wanting more would be spent late or never.
+    private func shortage(
+        of group: AutoScalingGroup, until end: Duration
+    ) async throws(DriverError) -> DriverError? {
         let present = present(in: group)
-        guard present < group.desired else { return }
+        guard present < group.desired else { return nil }
         let call = AWSQueryCall(.autoscaling, "DescribeScalingActivities", .reads)
             .with("AutoScalingGroupName", settings.group)
             .with("MaxRecords", 1)
@@ -123,10 +128,12 @@ extension AutoScalingGroupDriver {
             newest = try await client.answer(to: call, as: DescribeScalingActivitiesAnswer.self, until: end)
                 .result.activities.member?.first
         } catch .unauthorized {
-            return  // Not every policy grants it, and growing does not depend on it.
+            return nil  // Not every policy grants it, and growing does not depend on it.
         }
-        guard newest?.status == "Failed", let shortage = newest?.message.flatMap(AWSCapacityText.init) else { return }
-        throw .noCapacity(
+        guard newest?.status == "Failed", let shortage = newest?.message.flatMap(AWSCapacityText.init) else {
+            return nil
+        }
+        return .noCapacity(
             market: AWSCapacityText.market(shortage.text),
             zone: AWSCapacityText.zone(shortage.text, in: settings.region),
             message: "\(place): \(present) of \(group.desired) instances are there: \(shortage.text)")
@@ -247,14 +254,37 @@ extension AutoScalingGroupDriver {
         return found
     }
 
-    private func replica(_ member: AutoScalingGroup.Instance, _ detail: EC2Instance?) -> Replica {
+    /// When spot instances are taken away, by id, of those that have been told: two minutes ahead, in the status of the
+    /// request that each came by. What cannot be read is as good as no notice; the group then replaces them late.
+    private func readNotices(_ ids: [String], until end: Duration) async -> [String: Timestamp] {
+        var notices: [String: Timestamp] = [:]
+        for start in stride(from: 0, to: ids.count, by: Self.instancesPerCall) {
+            let call = AWSQueryCall(.ec2, "DescribeSpotInstanceRequests", .reads)
+                .with("Filter.1.Name", "status-code")
+                .with(list: "Filter.1.Value", ["marked-for-termination", "marked-for-stop"])
+                .with("Filter.2.Name", "instance-id")
+                .with(list: "Filter.2.Value", Array(ids[start..<min(start + Self.instancesPerCall, ids.count)]))
+            let answer = try? await client.answer(to: call, as: DescribeSpotInstanceRequestsAnswer.self, until: end)
+            for request in answer?.requests.item ?? [] {
+                guard let id = request.instance, let told = request.status?.updateTime.flatMap(AWSTime.rfc3339) else {
+                    continue
+                }
+                notices[id] = told + .seconds(120)
+            }
+        }
+        return notices
+    }
+
+    private func replica(
+        _ member: AutoScalingGroup.Instance, _ detail: EC2Instance?, leavesAt: Timestamp?
+    ) -> Replica {
         let market: Market = detail?.lifecycle == "spot" ? .spot : .onDemand
         return Replica(
             id: ReplicaID(rawValue: member.id),
             state: AutoScalingLifecycle.state(member.lifecycleState, health: member.health),
             launchedAt: detail?.launchTime.flatMap(AWSTime.rfc3339), market: market,
             usdPerHour: market == .spot ? settings.spotUSDPerHour : settings.onDemandUSDPerHour,
-            endpoint: detail?.privateIP.flatMap(endpoint), zone: member.zone)
+            endpoint: detail?.privateIP.flatMap(endpoint), zone: member.zone, leavesAt: leavesAt)
     }
 
     private func endpoint(privateIP: String) -> String? {

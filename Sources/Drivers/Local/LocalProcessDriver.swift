@@ -101,11 +101,11 @@ package actor LocalProcessDriver: FleetInventory, FleetActuator {
         let now = now()
         refresh(at: now)
         switch action {
-        case .grow(let size):
+        case .grow(let size, _):
             try grow(to: size, at: now)
             return Receipt()
         // Others are started when the pool asks for them; nothing is owed.
-        case .remove(let ids), .replace(let ids):
+        case .remove(let ids, _), .replace(let ids, _):
             return Receipt(alreadyGone: ids.filter { !stop($0, grace: settings.gracefulStop, at: now) })
         case .withdraw:
             return Receipt()

@@ -76,12 +76,18 @@ extension TickContext {
     }
 }
 
-/// The control plane's upper bound: an order beyond it would be refused. It never removes anything.
+/// The control plane's upper bound: an order beyond it would be refused. It never removes anything. Of several groups only
+/// those have room that take orders now.
 struct GroupMaximum: Rule {
     let name = RuleName.groupMaximum
     let kind = RuleKind.limit
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
+        if tick.fleet.groups != nil, case let placement = tick.placement, !placement.closed.isEmpty {
+            let room = tick.current + tick.supply.draining.count + placement.room
+            let reason = Reason.groupsClosed(room: placement.room, placement.closed)
+            return target > room ? Proposal(room, reason) : nil
+        }
         guard let maximum = tick.fleet.maximum else { return nil }
         let room = max(maximum - tick.supply.useless, tick.current)
         return target > room ? Proposal(room, .groupMaximum(maximum)) : nil

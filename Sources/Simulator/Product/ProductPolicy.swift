@@ -58,10 +58,10 @@ package struct ProductPolicy: ScalingPolicy {
             TickInput(now: now, observation: observation(view, now), fleet: fleet(size, now), outcome: outcome))
         planned = output.action
         switch output.action?.action {
-        case .grow(let wanted):
+        case .grow(let wanted, _):
             ordered = max(0, wanted - size)
             return wanted
-        case .remove(let ids): return size - remove(ids, stuck: output.supply?.stuck ?? [], view)
+        case .remove(let ids, _): return size - remove(ids, stuck: output.supply?.stuck ?? [], view)
         // The group has no minimum of its own, and nothing that it owes for longer than a boot may take.
         case .replace, .withdraw, nil: return size
         }

@@ -90,6 +90,8 @@ final class FakeAutoScaling: Sendable {
         /// Identifier and lifecycle state.
         var instances: [(id: String, state: String)] = [("i-a", "InService"), ("i-b", "InService")]
         var spot: Set<String> = []
+        /// Spot instances that were told that they are taken away.
+        var noticed: Set<String> = []
         /// Status and message of the newest scaling activity.
         var activity: (status: String, message: String)?
         var calls: [String] = []
@@ -148,6 +150,13 @@ final class FakeAutoScaling: Sendable {
                     + "<launchTime>2026-11-21T03:45:01.000Z</launchTime></item></instancesSet></item>"
             }
             return .ok("<R><reservationSet>\(items.joined())</reservationSet></R>")
+        case "DescribeSpotInstanceRequests":
+            let asked = fields["Filter.1.Name"] == "status-code" && fields["Filter.2.Name"] == "instance-id"
+            let items = state.noticed.filter { asked && fields.values.contains($0) }.sorted().map {
+                "<item><instanceId>\($0)</instanceId><status><code>marked-for-termination</code>"
+                    + "<updateTime>2026-11-21T03:50:00.000Z</updateTime></status></item>"
+            }
+            return .ok("<R><spotInstanceRequestSet>\(items.joined())</spotInstanceRequestSet></R>")
         case "DescribeScalingActivities":
             let member = state.activity.map {
                 "<member><StatusCode>\($0.status)</StatusCode><StatusMessage>\($0.message)</StatusMessage></member>"

@@ -46,6 +46,37 @@ import Transport
             ])
     }
 
+    @Test func `a spot instance that is told to go says when`() async throws {
+        let group = FakeAutoScaling { ($0.spot, $0.noticed) = (["i-a", "i-b"], ["i-b"]) }
+        let state = try await driver(group).describe()
+        let told = AWSTime.rfc3339("2026-11-21T03:50:00Z")
+        #expect(state.replicas.map(\.leavesAt) == [nil, told.map { $0 + .seconds(120) }])
+        let plain = FakeAutoScaling()
+        _ = try await driver(plain).describe()
+        #expect(!plain.calls.contains("DescribeSpotInstanceRequests"), "without spot instances nobody is asked")
+    }
+
+    @Test func `notices that may not be read are none`() async throws {
+        let group = FakeAutoScaling {
+            ($0.spot, $0.noticed) = (["i-b"], ["i-b"])
+            $0.faults["DescribeSpotInstanceRequests"] = [.refuse(403, "UnauthorizedOperation", "no")]
+        }
+        #expect(try await driver(group).describe().replicas.map(\.leavesAt) == [nil, nil])
+    }
+
+    @Test func `a group that cannot launch what it wants is described as short`() async throws {
+        let group = FakeAutoScaling {
+            ($0.desired, $0.activity) = (4, ("Failed", "We do not have sufficient Spot capacity in us-east-1b."))
+        }
+        let shortage = try await driver(group).describe().shortage
+        guard case .noCapacity(.spot, zone: "us-east-1b", _) = shortage else {
+            Issue.record("\(shortage as Any)")
+            return
+        }
+        group.state.withLock { $0.activity = ("InProgress", "") }
+        #expect(try await driver(group).describe().shortage == nil)
+    }
+
     @Test func `without a template EC2 is not asked`() async throws {
         let group = FakeAutoScaling()
         let state = try await driver(group, endpoint: nil).describe()
@@ -93,7 +124,7 @@ import Transport
         func page(_ name: String, next: String) -> ScriptedNetwork.Answer {
             .ok(
                 "<R><DescribeAutoScalingGroupsResult><AutoScalingGroups><member><AutoScalingGroupName>\(name)"
-                    + "</AutoScalingGroupName><MinSize>1</MinSize><MaxSize>2</MaxSize><DesiredCapacity>1</DesiredCapacity>"
+                    + "</AutoScalingGroupName><MinSize>1</MinSize><MaxSize>2</MaxSize><DesiredCapacity>0</DesiredCapacity>"
                     + "</member></AutoScalingGroups>\(next)</DescribeAutoScalingGroupsResult></R>")
         }
         let network = ScriptedNetwork([page("g2", next: "<NextToken>t/1</NextToken>"), page("g", next: "<NextToken/>")])

@@ -14,8 +14,10 @@ struct MotoTests {
     private let action = ActionID(rawValue: "a-1")
 
     private func driver(
-        _ moto: MotoAccount, key: [String: String]? = nil, around send: AWSSurroundings.Send? = nil
+        _ moto: MotoAccount, key: [String: String]? = nil, suffix: String = "",
+        around send: AWSSurroundings.Send? = nil
     ) async throws -> AutoScalingGroupDriver {
+        let group = group + suffix
         try await moto.createGroup(group)
         let surroundings = AWSSurroundings.process(
             environment: (key ?? moto.environment).merging(["AWS_ENDPOINT_URL": moto.url]) { $1 },
@@ -50,6 +52,39 @@ struct MotoTests {
             left.replicas.filter { $0.state == .ready }.map(\.id) == [state.replicas[0].id, state.replicas[2].id])
         #expect(try await driver.submit(.remove(victims), id: action).alreadyGone == victims)
         #expect(try await driver.describe().desired == 2)
+    }
+
+    @Test func `two groups are one pool, of which one is out of machines`() async throws {
+        let moto = try MotoAccount.current
+        let spot = try await driver(moto, suffix: "-spot") { request throws(HTTPFailure) in
+            guard formFields(request.body)["Action"] != "SetDesiredCapacity" else {
+                let error = "<Code>InsufficientInstanceCapacity</Code><Message>no Spot capacity in us-east-1a</Message>"
+                let body = "<ErrorResponse><Error>\(error)</Error></ErrorResponse>"
+                return HTTPResponse(status: 400, headers: [], body: Array(body.utf8))
+            }
+            return try await moto.transport.send(request)
+        }
+        var (first, second) = (GroupSettings(id: GroupID(rawValue: "s")), GroupSettings(id: GroupID(rawValue: "d")))
+        (first.market, first.usdPerHour, second.usdPerHour) = (.spot, 1.5, 4)
+        let fleet = GroupedFleet(members: [
+            .init(settings: first, driver: spot),
+            .init(settings: second, driver: try await driver(moto, suffix: "-demand")),
+        ])
+        let state = try await fleet.describe()
+        #expect(state.replicas.count == 4 && state.desired == 4 && state.maximum == 10)
+        #expect(state.replicas.compactMap(\.usdPerHour).sorted() == [1.5, 1.5, 4, 4])
+        let error = try await #require(throws: DriverError.self) {
+            try await fleet.submit(.grow(to: 3, in: first.id), id: action)
+        }
+        guard case .noCapacity(.spot, zone: "us-east-1a", _) = error else {
+            Issue.record("\(error)")
+            return
+        }
+        _ = try await fleet.submit(.grow(to: 3, in: second.id), id: action)
+        #expect(try await fleet.describe().groups?.map(\.desired) == [2, 3])
+        let victims = try await fleet.describe().replicas.filter { $0.group == second.id }.prefix(1).map(\.id)
+        _ = try await fleet.submit(.remove(victims, in: second.id), id: action)
+        #expect(try await fleet.describe().groups?.map(\.desired) == [2, 2])
     }
 
     @Test(arguments: [
