@@ -1,7 +1,5 @@
 package import Fleet
 
-import func Glibc.log
-
 /// Forecasts one series of samples with a bank of Holt-Winters' own ingredients.
 ///
 /// Levels at several speeds (their differences are trends) and profiles of the day and the week are the features; a
@@ -18,7 +16,7 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
     /// Ascending.
     package let horizons: [Duration]
 
-    private let stepMilliseconds: Int64
+    let stepMilliseconds: Int64
     private let stepSeconds: Double
     let shape: BankShape
     /// `nil` until the first sample above 0; all is 0 until then.
@@ -62,7 +60,7 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
     /// A sample counts for so many times the largest one of three days, once there has been an hour of them.
     private static let outlier = 10.0
     /// For so many milliseconds, or for the lead time where that is longer, a sample speaks for the present.
-    private static let freshness: Int64 = 900_000
+    static let freshness: Int64 = 900_000
     package static let usualHorizons: [Duration] = [15, 60, 180, 300, 600, 900, 1800, 3600].map { .seconds($0) }
     /// A clock that is set back by less is waited for.
     private static let patience: Duration = .seconds(300)
@@ -205,7 +203,7 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
     }
 
     /// In whole milliseconds, since arithmetic on `Duration` costs more than all the rest of a forecast.
-    private func later(_ moment: Timestamp, _ milliseconds: Int64) -> Timestamp {
+    func later(_ moment: Timestamp, _ milliseconds: Int64) -> Timestamp {
         Timestamp(millisecondsSince1970: moment.millisecondsSince1970 + milliseconds)
     }
 
@@ -231,9 +229,7 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
             slot: slot, sample: sample, z: z, secondOfDay: here.secondOfDay, maxima: maxima, levels: settings.levels,
             stabiliser: stabiliser)
         withUnsafeTemporaryAllocation(of: Double.self, capacity: shape.features) { features in
-            for index in heads.indices {
-                heads[index].learn(news, past: past, features: features)
-            }
+            for index in heads.indices { heads[index].learn(news, past: past, features: features) }
         }
         if slot - solved >= max(1, Int(60 / stepSeconds)) {
             heads.solve()
@@ -281,83 +277,6 @@ package struct Forecaster: ForecastModel, Hashable, Encodable {
                     features, context, yesterday: yesterday.value(before: there), at: there.secondOfDay, nearer: &nearer
                 )
             }
-        }
-    }
-
-    // MARK: - Forecasting
-
-    /// `nil` before the first sample, and when there was none for a quarter of an hour, or for the lead time where that is
-    /// longer. Beyond the longest horizon, what is said holds for that one, and so does `lead` of the answer.
-    package func forecast(over lead: Duration) -> DemandForecast? {
-        let lead = lead.wholeMilliseconds
-        guard let last, let upper = upperHead(lead), stepMilliseconds * Int64(slot - seen) <= max(lead, Self.freshness),
-            let near = statement(of: max(0, upper - 1)), let far = statement(of: upper)
-        else { return nil }
-        let reach = min(max(lead, milliseconds(0)), milliseconds(upper))
-        let span = Double(reach) / Double(stepMilliseconds)
-        let share = upper == 0 ? 1 : log(span / near.horizon) / log(far.horizon / near.horizon)
-        func between(_ near: Double, _ far: Double) -> Double { near + share * (far - near) }
-        let levels = settings.levels
-        var sample = levels.indices.map {
-            between(near.sample($0, level: levels[$0]), far.sample($0, level: levels[$0]))
-        }
-        var maximum = levels.indices.map { between(near.maximum($0), far.maximum($0)) }
-        let end = later(last, reach)
-        limit(&sample, times: settings.calendar.multiplier(at: end))
-        limit(&maximum, times: settings.calendar.largestMultiplier(after: last, through: end))
-        return DemandForecast(lead: .milliseconds(reach), levels: levels, sample: sample, maximum: maximum)
-    }
-
-    /// How good forecasts this far ahead have been; `nil` without horizons.
-    package func skill(over lead: Duration) -> ForecastSkill? {
-        upperHead(lead.wholeMilliseconds).map { heads[$0].rivals.skill(lead: horizons[$0]) }
-    }
-
-    private func milliseconds(_ head: Int) -> Int64 { Int64(heads[head].horizon) * stepMilliseconds }
-
-    /// The head with the shortest horizon that reaches so far, or the last one; `nil` without heads.
-    private func upperHead(_ lead: Int64) -> Int? {
-        heads.indices.first { milliseconds($0) >= lead } ?? heads.indices.last
-    }
-
-    private func statement(of head: Int) -> Statement? {
-        let ring = heads[head].issued
-        return ring.find(slot).map {
-            Statement(
-                horizon: Double(heads[head].horizon), issued: Issued(ring, at: $0), ring: ring,
-                place: $0 + Issued.width,
-                thresholds: heads[head].sample.thresholds, stabiliser: stabiliser ?? VarianceStabiliser(unit: 0))
-        }
-    }
-
-    /// What one head says of the future in the latest slot, in units of demand.
-    private struct Statement {
-        /// In slots.
-        let horizon: Double
-        let issued: Issued
-        /// Holds the quantiles of the maximum, from `place` on.
-        let ring: Ring
-        let place: Int
-        let thresholds: [Double]
-        let stabiliser: VarianceStabiliser
-
-        func sample(_ index: Int, level: Double) -> Double {
-            // While nothing is known of errors, anything up to twice the point is thought possible.
-            guard issued.sampleScale > 0 else { return 2 * level * stabiliser.value(issued.point) }
-            return stabiliser.value(issued.point + issued.sampleScale * thresholds[index])
-        }
-
-        func maximum(_ index: Int) -> Double { stabiliser.value(ring[place + index]) }
-    }
-
-    /// Puts quantiles in order, keeps them near what the last three days had, and lets events multiply them.
-    private func limit(_ quantiles: inout [Double], times multiplier: Double) {
-        var floor = 0.0
-        for index in quantiles.indices {
-            let bound = (settings.levels[index] <= 0.9 ? 1.5 : 3) * peak.value
-            let quantile = quantiles[index] < bound ? quantiles[index] : bound
-            if quantile > floor { floor = quantile }
-            quantiles[index] = floor * multiplier
         }
     }
 }
