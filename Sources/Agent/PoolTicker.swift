@@ -89,6 +89,7 @@ package struct PoolTicker: Sendable {
             learning = await Self.learning(of: parts.pool, parts.settings, from: parts.history, at: now, logger)
         }
         controller = PoolController(pool: parts.pool, settings: parts.settings, memory: memory, learning: learning)
+        controller.weighsRules = true
         if let pending = memory.pending { outcome = known.map { ActionOutcome(id: pending.planned.id, result: $0) } }
         snapshot = PoolSnapshot(
             pool: parts.pool, driver: parts.driver, settings: parts.settings, authority: parts.authority, memory: memory
@@ -99,29 +100,22 @@ package struct PoolTicker: Sendable {
     package static func learning(
         of pool: PoolID, _ settings: PolicySettings, from history: HistoryStore, at now: Timestamp, _ logger: Logger
     ) async -> PoolLearning {
-        var learning = PoolLearning(settings)
-        var learnedUpTo = now - longestReplay
+        var kept: (at: Timestamp, learning: PoolLearning)?
         do {
-            if var kept = try await history.learning(of: pool, upTo: now) {
-                if kept.learning.adopt(settings) {
-                    (learning, learnedUpTo) = (kept.learning, max(learnedUpTo, kept.at + .milliseconds(1)))
-                } else {
-                    logger.notice("forecast or objective changed: the pool learns anew from history")
-                }
+            kept = try await history.learning(of: pool, upTo: now)
+            if var learning = kept?.learning, !learning.adopt(settings) {
+                logger.notice("forecast or objective changed: the pool learns anew from history")
             }
         } catch {
             logger.error("what was learned cannot be read: it is learned anew", metadata: ["error": "\(error)"])
         }
         do {
-            return try await history.taught(learning, by: pool, settings, from: learnedUpTo, to: now)
+            return try await history.learned(by: pool, settings, since: kept, before: now)
         } catch {
             logger.error("history cannot be read: nothing is learned from it", metadata: ["error": "\(error)"])
-            return learning
+            return PoolLearning(settings)
         }
     }
-
-    /// Four weeks of ticks take about a second.
-    private static let longestReplay: Duration = .seconds(28 * 86_400)
 
     /// One tick. Returns early, with nothing decided, when the task is cancelled while it still observes.
     ///
@@ -145,7 +139,8 @@ package struct PoolTicker: Sendable {
             pool: parts.pool, settings: parts.settings, input: input, memoryBefore: before.memory, output: output,
             memoryAfter: controller.memory, observer: observer)
         let recorded = await append(record)
-        if recorded { await keepLearning(at: now) }
+        // What a tick taught that is not recorded only this state will know.
+        if recorded { await keepLearning(at: now) } else { learningSaved = nil }
         if let planned = output.action { outcome = await submit(planned, recorded: recorded, at: now) }
         publish(input, output, readings, took: elapsed(), at: now)
     }
@@ -286,6 +281,11 @@ package struct PoolTicker: Sendable {
     private mutating func publish(
         _ input: TickInput, _ output: TickOutput, _ readings: [EngineReading], took: Duration, at now: Timestamp
     ) {
+        if let last = snapshot.input, let held = snapshot.output {
+            snapshot.counters.rules.add(
+                held.decision, at: last.now, nextTick: held.nextTick, next: now,
+                usdPerHour: last.fleet?.usdPerReplicaHour(else: parts.settings.usdPerHour))
+        }
         snapshot.input = input
         snapshot.output = output
         snapshot.readings = readings

@@ -105,6 +105,8 @@ package struct PoolCounters: Hashable, Sendable {
     package var ticks = 0
     /// Ticks bound by each rule.
     package var binding: [RuleName: Int] = [:]
+    /// For how long, and what they added or denied.
+    package var rules = RuleLedger()
     /// Replicas ordered, un-cordoned, cordoned, removed.
     package var ordered = 0
     package var cordoned = 0

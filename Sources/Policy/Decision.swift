@@ -25,12 +25,16 @@ package struct DecisionStep: Hashable, Sendable, Codable {
     package var from: Int
     package var to: Int
     package var reason: Reason
+    /// What the target would be without this rule, all else as it was. `nil` when the rule moved nothing, and where
+    /// nobody asks.
+    package var without: Int?
 
-    package init(rule: RuleName, from: Int, to: Int, reason: Reason) {
+    package init(rule: RuleName, from: Int, to: Int, reason: Reason, without: Int? = nil) {
         self.rule = rule
         self.from = from
         self.to = to
         self.reason = reason
+        self.without = without
     }
 }
 

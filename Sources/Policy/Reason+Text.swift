@@ -54,6 +54,18 @@ extension Reason: CustomStringConvertible {
     }
 }
 
+extension DecisionStep {
+    /// Such as "maximum lowers it from 11 to 8: maximum 8; without it 11".
+    package var sentence: String {
+        let holds = PoolController.rules.first { $0.name == rule }?.kind == .hold
+        let move =
+            from == to
+            ? "leaves it at \(to)"
+            : holds ? "keeps \(to) instead of \(from)" : "\(to > from ? "raises" : "lowers") it from \(from) to \(to)"
+        return "\(rule.rawValue) \(move): \(reason)" + (without.map { "; without it \($0)" } ?? "")
+    }
+}
+
 extension Authority: CustomStringConvertible {
     package var description: String {
         switch self {

@@ -26,6 +26,21 @@ package struct TickRecord: Hashable, Sendable, Codable {
     }
 }
 
+/// A recorded tick, as a replay needs it.
+package struct StoredTick: Hashable, Sendable {
+    package var settings: PolicySettings
+    package var input: TickInput
+    package var memoryBefore: PoolMemory
+    package var output: TickOutput
+
+    package init(settings: PolicySettings, input: TickInput, memoryBefore: PoolMemory, output: TickOutput) {
+        self.settings = settings
+        self.input = input
+        self.memoryBefore = memoryBefore
+        self.output = output
+    }
+}
+
 extension ScalingAction {
     /// Whether a fleet shows that this action has been accepted already; `nil` while its group does not answer.
     ///

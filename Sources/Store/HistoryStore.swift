@@ -88,11 +88,80 @@ package final class HistoryStore: Sendable {
                     WHERE pool = ? AND at >= ? AND at < ? ORDER BY at LIMIT ?
                     """,
                 arguments: [pool.rawValue, start.millisecondsSince1970, end.millisecondsSince1970, limit])
-            return try rows.map { row in
-                StoredTick(
-                    settings: try Self.value(row["settings"]), input: try Self.value(row["input"]),
-                    memoryBefore: try Self.value(row["memory_before"]), output: try Self.value(row["output"]))
+            return try rows.map(Self.tick)
+        }
+    }
+
+    private static func tick(_ row: Row) throws -> StoredTick {
+        StoredTick(
+            settings: try value(row["settings"]), input: try value(row["input"]),
+            memoryBefore: try value(row["memory_before"]), output: try value(row["output"]))
+    }
+
+    /// The tick at a moment, or the last one before it; `nil` when there is none.
+    package func tick(of pool: PoolID, upTo moment: Timestamp) async throws(HistoryError) -> StoredTick? {
+        try await read("a tick of \(pool)") { db in
+            try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT tick.input, tick.memory_before, tick.output, settings.json AS settings
+                    FROM tick JOIN settings ON settings.id = tick.settings
+                    WHERE pool = ? AND at <= ? ORDER BY at DESC LIMIT 1
+                    """,
+                arguments: [pool.rawValue, moment.millisecondsSince1970]
+            ).map(Self.tick)
+        }
+    }
+
+    /// The first and the last moment of which a tick is recorded; `nil` without any.
+    package func span(of pool: PoolID) async throws(HistoryError) -> (first: Timestamp, last: Timestamp)? {
+        try await read("the ticks of \(pool)") { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT (SELECT MIN(at) FROM tick WHERE pool = :pool) AS first,
+                        (SELECT MAX(at) FROM tick WHERE pool = :pool) AS last
+                    """, arguments: ["pool": pool.rawValue])
+            guard let first: Int64 = row?["first"], let last: Int64 = row?["last"] else { return nil }
+            return (Timestamp(millisecondsSince1970: first), Timestamp(millisecondsSince1970: last))
+        }
+    }
+
+    /// The pools that have recorded ticks.
+    package func pools() async throws(HistoryError) -> [PoolID] {
+        try await read("the pools") { db in
+            try String.fetchAll(db, sql: "SELECT pool FROM state ORDER BY pool").map(PoolID.init(rawValue:))
+        }
+    }
+
+    /// Which rules settled a pool's size by the ticks from `start` up to and not including `end`, and at what cost.
+    package func ledger(
+        of pool: PoolID, from start: Timestamp, to end: Timestamp
+    ) async throws(HistoryError) -> RuleLedger {
+        try await read("the decisions of \(pool)") { db in
+            let rows = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT at, json_extract(output, '$.decision') AS decision, json_extract(input, '$.fleet') AS fleet,
+                        json_extract(output, '$.nextTick') AS next, json_extract(json, '$.usdPerHour') AS price
+                    FROM tick JOIN settings ON settings.id = tick.settings
+                    WHERE pool = ? AND at >= ? AND at < ? ORDER BY at
+                    """,
+                arguments: [pool.rawValue, start.millisecondsSince1970, end.millisecondsSince1970])
+            var ledger = RuleLedger()
+            var last: (at: Timestamp, decision: Decision, next: Timestamp, price: Double?)?
+            while let row = try rows.next() {
+                let at = Timestamp(millisecondsSince1970: row["at"])
+                if let last {
+                    ledger.add(last.decision, at: last.at, nextTick: last.next, next: at, usdPerHour: last.price)
+                }
+                let fleet: FleetState? = try (row["fleet"] as String?).map { try Self.value($0) }
+                last = (
+                    at, try Self.value(row["decision"]), Timestamp(millisecondsSince1970: row["next"]),
+                    fleet?.usdPerReplicaHour(else: row["price"])
+                )
             }
+            return ledger
         }
     }
 
@@ -155,25 +224,77 @@ package final class HistoryStore: Sendable {
         }
     }
 
-    /// What `learning` becomes by the recorded ticks from `start` up to and not including `end`. Reads no more of a tick
-    /// than that takes, so weeks of them are quick.
-    package func taught(
-        _ learning: PoolLearning, by pool: PoolID, _ settings: PolicySettings, from start: Timestamp, to end: Timestamp
+    /// When the states were that are kept, oldest first.
+    package func learningKept(of pool: PoolID) async throws(HistoryError) -> [Timestamp] {
+        try await read("what \(pool) has learned") { db in
+            try Int64.fetchAll(
+                db, sql: "SELECT at FROM learning WHERE pool = ? ORDER BY at", arguments: [pool.rawValue]
+            )
+            .map(Timestamp.init(millisecondsSince1970:))
+        }
+    }
+
+    /// What a pool has learned before `now`: the state that was kept, taught by the recorded ticks since, each under the
+    /// settings of its time, as the agent was. Reads no more of a tick than that takes, so weeks of them are quick.
+    ///
+    /// Under settings that make what was learned useless all begins anew, with the ticks of the last four weeks; they take
+    /// about a second.
+    package func learned(
+        by pool: PoolID, _ settings: PolicySettings, since kept: (at: Timestamp, learning: PoolLearning)?,
+        before now: Timestamp
     ) async throws(HistoryError) -> PoolLearning {
         try await read("the work of \(pool)") { db in
-            let rows = try Row.fetchCursor(
-                db,
-                sql: """
-                    SELECT at, json_extract(output, '$.work') AS work FROM tick
-                    WHERE pool = ? AND at >= ? AND at < ? AND work IS NOT NULL ORDER BY at
-                    """,
-                arguments: [pool.rawValue, start.millisecondsSince1970, end.millisecondsSince1970])
-            var taught = learning
-            while let row = try rows.next() {
-                taught.replay(
-                    try Self.value(row["work"]), settings, now: Timestamp(millisecondsSince1970: row["at"]))
+            var learning = kept?.learning
+            var known: (id: Int64, settings: PolicySettings)?
+            let start = kept.map { $0.at + .milliseconds(1) } ?? Timestamp(millisecondsSince1970: 0)
+            try Self.eachWork(of: pool, from: start, to: now, db) { at, id, work in
+                if known?.id != id {
+                    let json = try String.fetchOne(db, sql: "SELECT json FROM settings WHERE id = ?", arguments: [id])
+                    let settings: PolicySettings = try Self.value(json ?? "")
+                    learning = try Self.adapted(learning, to: settings, of: pool, before: at, db)
+                    known = (id, settings)
+                }
+                if let known { learning?.replay(work, known.settings, now: at) }
             }
-            return taught
+            return try Self.adapted(learning, to: settings, of: pool, before: now, db)
+        }
+    }
+
+    /// What was learned, for use under other settings; see `learned`.
+    package func adapted(
+        _ learning: PoolLearning, to settings: PolicySettings, of pool: PoolID, before now: Timestamp
+    ) async throws(HistoryError) -> PoolLearning {
+        try await read("the work of \(pool)") { db in
+            try Self.adapted(learning, to: settings, of: pool, before: now, db)
+        }
+    }
+
+    private static func adapted(
+        _ learning: PoolLearning?, to settings: PolicySettings, of pool: PoolID, before now: Timestamp, _ db: Database
+    ) throws -> PoolLearning {
+        if var learning, learning.adopt(settings) { return learning }
+        var fresh = PoolLearning(settings)
+        // From a midnight on, so that a replay begins where a restart did.
+        let start = (now.wholeSecondsSince1970.floorDivided(by: 86_400).quotient - 28) * 86_400
+        try eachWork(of: pool, from: Timestamp(secondsSince1970: Double(start)), to: now, db) { at, _, work in
+            fresh.replay(work, settings, now: at)
+        }
+        return fresh
+    }
+
+    private static func eachWork(
+        of pool: PoolID, from start: Timestamp, to end: Timestamp, _ db: Database,
+        _ body: (_ at: Timestamp, _ settings: Int64, PoolWork) throws -> Void
+    ) throws {
+        let rows = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT at, settings, json_extract(output, '$.work') AS work FROM tick
+                WHERE pool = ? AND at >= ? AND at < ? AND work IS NOT NULL ORDER BY at
+                """,
+            arguments: [pool.rawValue, start.millisecondsSince1970, end.millisecondsSince1970])
+        while let row = try rows.next() {
+            try body(Timestamp(millisecondsSince1970: row["at"]), row["settings"], try value(row["work"]))
         }
     }
 
@@ -241,18 +362,26 @@ package final class HistoryStore: Sendable {
     /// The latest actions, newest first.
     package func actions(of pool: PoolID, limit: Int) async throws(HistoryError) -> [StoredAction] {
         try await read("actions of \(pool)") { db in
-            let rows = try Row.fetchAll(
+            try Row.fetchAll(
                 db, sql: "SELECT * FROM action WHERE pool = ? ORDER BY at DESC, id DESC LIMIT ?",
-                arguments: [pool.rawValue, limit])
-            return try rows.map { row in
-                let outcome: String? = row["outcome"]
-                let closed: Int64? = row["closed_at"]
-                return StoredAction(
-                    id: ActionID(rawValue: row["id"]), at: Timestamp(millisecondsSince1970: row["at"]),
-                    action: try Self.value(row["action"]), outcome: try outcome.map { try Self.value($0) },
-                    closedAt: closed.map { Timestamp(millisecondsSince1970: $0) }, foundDone: row["found_done"])
-            }
+                arguments: [pool.rawValue, limit]
+            ).map(Self.action)
         }
+    }
+
+    package func action(_ id: ActionID) async throws(HistoryError) -> StoredAction? {
+        try await read("action \(id)") { db in
+            try Row.fetchOne(db, sql: "SELECT * FROM action WHERE id = ?", arguments: [id.rawValue]).map(Self.action)
+        }
+    }
+
+    private static func action(_ row: Row) throws -> StoredAction {
+        let outcome: String? = row["outcome"]
+        let closed: Int64? = row["closed_at"]
+        return StoredAction(
+            id: ActionID(rawValue: row["id"]), at: Timestamp(millisecondsSince1970: row["at"]),
+            action: try value(row["action"]), outcome: try outcome.map { try value($0) },
+            closedAt: closed.map { Timestamp(millisecondsSince1970: $0) }, foundDone: row["found_done"])
     }
 
     // MARK: Boots
@@ -274,14 +403,23 @@ package final class HistoryStore: Sendable {
 
     // MARK: Retention
 
-    /// Forgets what is older than `moment`; open actions stay. Gives the room back to new rows, not to the disk.
+    /// Forgets what is older than `moment`; open actions stay, and so do the last state of what was learned before it and
+    /// the ticks since, without which no later one could be derived again. Gives the room back to new rows, not to the
+    /// disk.
     package func prune(before moment: Timestamp) async throws(HistoryError) {
         let limit = moment.millisecondsSince1970
         try await write("the end of retention") { db in
-            try db.execute(sql: "DELETE FROM tick WHERE at < ?", arguments: [limit])
+            let kept = try Row.fetchAll(
+                db, sql: "SELECT pool, MAX(at) AS at FROM learning WHERE at < ? GROUP BY pool", arguments: [limit])
+            for row in kept {
+                let arguments: StatementArguments = [row["pool"] as String, row["at"] as Int64]
+                try db.execute(sql: "DELETE FROM tick WHERE pool = ? AND at <= ?", arguments: arguments)
+                try db.execute(sql: "DELETE FROM learning WHERE pool = ? AND at < ?", arguments: arguments)
+            }
+            try db.execute(
+                sql: "DELETE FROM tick WHERE at < ? AND pool NOT IN (SELECT pool FROM learning)", arguments: [limit])
             try db.execute(sql: "DELETE FROM action WHERE at < ? AND closed_at IS NOT NULL", arguments: [limit])
             try db.execute(sql: "DELETE FROM boot WHERE ready_at < ?", arguments: [limit])
-            try db.execute(sql: "DELETE FROM learning WHERE at < ?", arguments: [limit])
             try db.execute(sql: "DELETE FROM settings WHERE id NOT IN (SELECT DISTINCT settings FROM tick)")
         }
     }

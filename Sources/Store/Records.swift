@@ -1,14 +1,6 @@
 package import Fleet
 package import Policy
 
-/// A recorded tick, as a replay needs it.
-package struct StoredTick: Hashable, Sendable {
-    package var settings: PolicySettings
-    package var input: TickInput
-    package var memoryBefore: PoolMemory
-    package var output: TickOutput
-}
-
 /// What `Demand.sample` was at one tick; `nil` where nothing was known.
 package struct StoredDemand: Hashable, Sendable {
     package var at: Timestamp

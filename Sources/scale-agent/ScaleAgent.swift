@@ -8,13 +8,13 @@ struct ScaleAgent: AsyncParsableCommand {
         commandName: "scale-agent",
         abstract: "Keeps a fleet of LLM inference replicas at the size that it needs.",
         discussion: """
-            Exit status: 0 done; 1 what was asked for could not be read or reached; 2 the configuration is invalid; \
+            Exit status: 0 done; 1 what was asked for could not be read or reached, or replay found a difference; 2 the configuration is invalid; \
             64 the command line is wrong.
             """,
         version: version,
         subcommands: [
             RunCommand.self, CheckCommand.self, DecideCommand.self, StatusCommand.self, DemoCommand.self,
-            InspectCommand.self, ForecastCommand.self, BacktestCommand.self,
+            ExplainCommand.self, ReplayCommand.self, InspectCommand.self, ForecastCommand.self, BacktestCommand.self,
         ])
 
     static let version = "0.1.0"

@@ -147,7 +147,7 @@ def test_decide_prints_its_steps_and_changes_nothing(start_agent, local_text):
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0] == "chat: 0 replicas, target 2"
-    assert any(re.match(r"  minimum +0 -> 2  ", line) for line in lines), lines
+    assert any(re.match(r"  minimum +0 -> 2 \(0 without\)  ", line) for line in lines), lines
     assert marked_processes(start_agent.state) == {}, "nothing is started"
     assert not (start_agent.state / "history.sqlite").exists(), "nothing is recorded"
 

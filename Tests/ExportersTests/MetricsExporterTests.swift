@@ -56,7 +56,7 @@ import Testing
         for name in [
             "ticks_total", "driver_errors_total", "decisions_total", "decision_binding", "actions_total",
             "replica_changes_total", "drain_killed_requests_total", "history_errors_total", "boots_timed_out_total",
-            "reading_errors_total",
+            "reading_errors_total", "rule_bound_seconds_total",
         ] {
             #expect(!values(name).isEmpty && values(name).allSatisfy { $0 == 0 }, "\(name)")
         }

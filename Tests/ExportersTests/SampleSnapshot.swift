@@ -150,9 +150,11 @@ enum SampleSnapshot {
             current: 4, target: 5,
             steps: [
                 DecisionStep(
-                    rule: .observedDemand, from: 0, to: 5, reason: .demand(requests: 60, capacity: 16, load: 0.9375)),
-                DecisionStep(rule: .headroom, from: 5, to: 6, reason: .headroom(replicas: 1)),
-                DecisionStep(rule: .stepUp, from: 6, to: 5, reason: .step(replicas: 1, per: .seconds(60))),
+                    rule: .observedDemand, from: 0, to: 5, reason: .demand(requests: 60, capacity: 16, load: 0.9375),
+                    without: 4),
+                DecisionStep(rule: .headroom, from: 5, to: 6, reason: .headroom(replicas: 1), without: 5),
+                DecisionStep(
+                    rule: .stepUp, from: 6, to: 5, reason: .step(replicas: 1, per: .seconds(60)), without: 6),
             ])
     }
 
@@ -169,6 +171,8 @@ enum SampleSnapshot {
         var counters = PoolCounters()
         counters.ticks = 12_508
         counters.binding = [.observedDemand: 12_001, .headroom: 402, .stepUp: 5, .cooldownUp: 100]
+        counters.rules.add(
+            decision, at: now, nextTick: now + .seconds(3600), next: now + .seconds(3600), usdPerHour: 2.4)
         (counters.ordered, counters.cordoned, counters.uncordoned, counters.removed) = (23, 19, 1, 17)
         counters.accepted = ["grow": 21, "remove": 17]
         counters.driverErrors = ["throttled": 3]

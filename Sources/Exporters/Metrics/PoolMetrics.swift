@@ -160,6 +160,18 @@ enum PoolMetrics {
             Metric("decisions_total", label: "rule", "Decisions by the rule that settled them.") { pool in
                 RuleName.allCases.map { ($0.rawValue, Double(pool.counters.binding[$0, default: 0])) }
             },
+            Metric("rule_bound_seconds_total", label: "rule", "Time in which the rule settled the size of the pool.") {
+                pool in
+                RuleName.allCases.map { ($0.rawValue, pool.counters.rules[$0].boundSeconds) }
+            },
+            Metric(
+                "rule_replica_seconds_total", labels: ["rule", "effect"],
+                "Replicas, times seconds, that would not have been wanted without the rule (added), or would (denied)."
+            ) { effects(of: $0) { $0.replicaSeconds } },
+            Metric(
+                "rule_usd_total", labels: ["rule", "effect"],
+                "US dollars of the same, at the mean price of the replicas; those of unknown price count nothing."
+            ) { effects(of: $0) { $0.usd } },
             Metric("ticks_total", "Rounds of reading and deciding.") { Double($0.counters.ticks) },
             Metric("tick_duration_seconds", "How long the latest round took.") {
                 $0.tickDuration?.seconds
@@ -171,6 +183,18 @@ enum PoolMetrics {
                 Double($0.counters.historyErrors)
             },
         ])
+
+    /// Of the rules that have had an effect.
+    private static func effects(
+        of pool: PoolSnapshot, _ value: (RuleLedger.Amount) -> Double
+    ) -> [Metric<PoolSnapshot>.Row] {
+        RuleName.allCases.flatMap { rule in
+            let entry = pool.counters.rules[rule]
+            return [("added", entry.added), ("denied", entry.denied)].filter { $0.1.replicaSeconds > 0 }.map {
+                ([rule.rawValue, $0.0], value($0.1))
+            }
+        }
+    }
 
     static let actions = MetricGroup<PoolSnapshot>(
         title: "Actions", labels: labels,

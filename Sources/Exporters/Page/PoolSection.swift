@@ -130,9 +130,12 @@ struct PoolSection {
         let rows = decision.steps.enumerated().map { index, step -> (Tone?, [HTML]) in
             let effect: HTML = step.from == step.to ? "\(step.to)" : "\(step.from) → \(step.to)"
             let rule: HTML = "<code>\(step.rule.rawValue)</code>"
-            return (index == binding ? .busy : nil, [rule, effect, "\(step.reason.description)"])
+            return (
+                index == binding ? .busy : nil,
+                [rule, effect, cell(step.without.map(Double.init)), "\(step.reason.description)"]
+            )
         }
-        let listed = table(["rule", ">replicas", "reason"], rows)
+        let listed = table(["rule", ">replicas", ">without it", "reason"], rows)
         return "<h3>Last decision, step by step</h3><div class=\"steps\">\(listed)</div>"
     }
 

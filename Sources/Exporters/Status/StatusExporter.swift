@@ -14,7 +14,9 @@ import Policy
 ///       "pools": [{
 ///         "pool", "driver", "authority": {"mode", "text"}, "next_tick",
 ///         "current", "target", "fleet_desired", "minimum", "maximum", "fleet_error",
-///         "steps": [{"rule", "from", "to", "reason"}],
+///         "steps": [{"rule", "from", "to", "without", "reason"}],    without: the target without a rule that moved it
+///         "sizing": {"candidate", "in_time", "required", "own_in_time", "learning", "mean_replicas",
+///                    "neighbours": [{"signal", "in_time", "mean_replicas"}]}    shares; mean_replicas is the cost
 ///         "demand": {"requests", "running", "waiting", "held", "capacity", "load", "coverage", "oldest_reading_seconds"},
 ///         "forecast": {"lead_seconds", "active", "skill_over_last_value", "skill_over_seasonal_naive", "error_requests",
 ///                      "coverage", "quantiles": [{"level", "requests"}]}    of the maximum over the lead time
@@ -57,7 +59,7 @@ package enum StatusExporter {
         return document.bytes
     }
 
-    private static func pool(_ pool: PoolSnapshot) -> JSON {
+    static func pool(_ pool: PoolSnapshot) -> JSON {
         let decision = pool.output?.decision
         let boots: JSON = [
             "p90_seconds": JSON(pool.bootP90),
@@ -77,6 +79,7 @@ package enum StatusExporter {
             "maximum": .integer(pool.settings.maximum),
             "fleet_error": JSON(pool.input?.fleetError),
             "steps": decision.map { .array($0.steps.map(step)) },
+            "sizing": pool.output?.choice.map(sizing),
             "demand": pool.output.map { demand(pool, $0.demand) },
             "forecast": pool.output?.forecast.map(forecast),
             "supply": pool.output?.supply.map(supply),
@@ -92,7 +95,21 @@ package enum StatusExporter {
     private static func step(_ step: DecisionStep) -> JSON {
         [
             "rule": .string(step.rule.rawValue), "from": .integer(step.from), "to": .integer(step.to),
-            "reason": .string(step.reason.description),
+            "without": JSON(step.without), "reason": .string(step.reason.description),
+        ]
+    }
+
+    private static func sizing(_ choice: ShadowChoice) -> JSON {
+        let neighbours = [choice.below, choice.above].compactMap { $0 }.map { other -> JSON in
+            [
+                "signal": .string(other.candidate.signal.description), "in_time": JSON(other.share),
+                "mean_replicas": JSON(other.meanReplicas),
+            ]
+        }
+        return [
+            "candidate": .string(choice.followed.candidate.description), "in_time": JSON(choice.followed.share),
+            "required": JSON(choice.required), "own_in_time": JSON(choice.share), "learning": .bool(choice.isLearning),
+            "mean_replicas": JSON(choice.followed.meanReplicas), "neighbours": .array(neighbours),
         ]
     }
 

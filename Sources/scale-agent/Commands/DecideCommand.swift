@@ -94,7 +94,8 @@ struct DecideCommand: AsyncParsableCommand {
             return "\(pool): the control plane does not answer, so nothing changes"
         }
         let steps = output.decision.steps.map { step in
-            "  \(step.rule.rawValue.padding(toLength: 18, withPad: " ", startingAt: 0)) \(step.from) -> \(step.to)  \(step.reason)"
+            "  \(step.rule.rawValue.padding(toLength: 18, withPad: " ", startingAt: 0)) \(step.from) -> \(step.to)"
+                + (step.without.map { " (\($0) without)" } ?? "") + "  \(step.reason)"
         }
         return (["\(pool): \(current) \(current == 1 ? "replica" : "replicas"), target \(target)"] + steps).joined(
             separator: "\n")

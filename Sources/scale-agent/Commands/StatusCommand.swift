@@ -67,6 +67,7 @@ private struct AgentStatus: Decodable {
         var rule: String
         var from: Int
         var to: Int
+        var without: Int?
         var reason: String
     }
     struct Demand: Decodable {
@@ -98,7 +99,10 @@ extension AgentStatus.Pool {
                 + "\(whole(demand?.requests)) requests, load \(share(demand?.load))"
         ]
         if let fleet_error { lines.append("  control plane: \(fleet_error)") }
-        lines += steps.map { "  \(column($0.rule, 18)) \($0.from) -> \($0.to)  \($0.reason)" }
+        lines += steps.map { step in
+            "  \(column(step.rule, 18)) \(step.from) -> \(step.to)" + (step.without.map { " (\($0) without)" } ?? "")
+                + "  \(step.reason)"
+        }
         lines.append("  \(column("ENGINE", 36)) \(column("STATE", 14)) RUNNING WAITING  KV    AGE")
         lines += engines.map { engine in
             "  \(column(engine.id, 36)) \(column(engine.condition, 14)) \(column(whole(engine.running), 7)) "

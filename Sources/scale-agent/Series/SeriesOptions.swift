@@ -118,7 +118,7 @@ struct SeriesOptions: ParsableArguments {
         return (loaded.stateDirectory, only)
     }
 
-    private static func moment(_ text: String, _ option: String) throws -> Timestamp {
+    static func moment(_ text: String, _ option: String) throws -> Timestamp {
         if let seconds = Double(text), seconds.magnitude < 1e11 { return Timestamp(secondsSince1970: seconds) }
         if let moment = MomentText.moment(text, in: .utc) { return moment }
         throw ValidationError(
