@@ -45,22 +45,22 @@ def local_groups():
 
 
 def groups_of(agent):
-    return sorted(replica["id"].split("-")[0] for replica in agent.pool()["replicas"] if replica["state"] == "ready")
+    return sorted(replica["group"] for replica in agent.pool()["replicas"] if replica["state"] == "ready")
 
 
 def test_overflow_goes_to_the_second_local_group_and_leaves_it_first(start_agent, start_users):
     agent = start_agent(local_groups()).ready()
-    eventually(lambda: groups_of(agent) == ["chat.cheap"], 20, "the first replica is in the first group")
+    eventually(lambda: groups_of(agent) == ["cheap"], 20, "the first replica is in the first group")
     users = start_users(agent, workers=8, tokens=40)
-    eventually(lambda: groups_of(agent) == ["chat.cheap", "chat.dear", "chat.dear"], 30, "the rest in the second")
+    eventually(lambda: groups_of(agent) == ["cheap", "dear", "dear"], 30, "the rest in the second")
     users.stop()
-    eventually(lambda: groups_of(agent) == ["chat.cheap"], 40, "the second group is left first")
+    eventually(lambda: groups_of(agent) == ["cheap"], 40, "the second group is left first")
 
     # The next process finds the replicas of each group.
     agent.stop()
     before = set(marked_processes(start_agent.state))
     agent = start_agent().ready()
-    eventually(lambda: groups_of(agent) == ["chat.cheap"], 20, "the replica is adopted")
+    eventually(lambda: groups_of(agent) == ["cheap"], 20, "the replica is adopted")
     assert set(marked_processes(start_agent.state)) == before
     assert agent.metric("scale_agent_history_errors_total") == 0
 

@@ -25,7 +25,8 @@ import Policy
 ///         "cordoned": [id],            routers send these nothing new
 ///         "engines": [{"id", "condition", "detail", "running", "waiting", "kv_cache_usage",
 ///                      "prompt_tokens_per_second", "generation_tokens_per_second", "age_seconds", "answering_since"}],
-///         "replicas": [{"id", "state", "launched_at", "market", "zone", "endpoint", "usd_per_hour"}],
+///         "groups": [{"id", "desired", "base", "maximum", "trouble"}],    of a pool of several, in fail-over order
+///         "replicas": [{"id", "state", "group", "launched_at", "market", "zone", "endpoint", "usd_per_hour", "leaves_at"}],
 ///         "boots": {"p90_seconds", "expected_seconds", "measured": count, "next_eta_seconds"},
 ///         "usd_per_hour",
 ///         "recent": [{"at", "current", "target", "rule", "reason", "action", "result"}]    newest first
@@ -85,6 +86,7 @@ package enum StatusExporter {
             "supply": pool.output?.supply.map(supply),
             "cordoned": ids(pool.memory.draining.map(\.id)),
             "engines": pool.input.map { .array($0.observation.engines.map(engine)) },
+            "groups": pool.input?.fleet?.groups.map { .array($0.map(group)) },
             "replicas": pool.input?.fleet.map { .array($0.replicas.map(replica)) },
             "boots": boots,
             "usd_per_hour": JSON(pool.usdPerHour),
@@ -159,11 +161,20 @@ package enum StatusExporter {
         [
             "id": .string(replica.id.rawValue),
             "state": .string(replica.state.text),
+            "group": JSON(replica.group?.rawValue),
             "launched_at": JSON(replica.launchedAt),
             "market": .string(replica.market.rawValue),
             "zone": JSON(replica.zone),
             "endpoint": JSON(replica.endpoint),
             "usd_per_hour": JSON(replica.usdPerHour),
+            "leaves_at": JSON(replica.leavesAt),
+        ]
+    }
+
+    private static func group(_ group: GroupState) -> JSON {
+        [
+            "id": JSON(group.id?.rawValue), "desired": JSON(group.desired), "base": .integer(group.base),
+            "maximum": JSON(group.maximum), "trouble": JSON(group.trouble?.description),
         ]
     }
 
