@@ -14,6 +14,8 @@ struct ActionPlan {
     private(set) var action: ScalingAction?
     /// Replicas by which the action grows the pool.
     private(set) var growth = 0
+    /// Boots that the action takes back.
+    private(set) var cancelled = 0
     /// Cordoned replicas that the action takes away.
     private(set) var leaving: [PoolMemory.Leaving] = []
 
@@ -131,6 +133,7 @@ struct ActionPlan {
         }
         let cancelled = first(surplus, of: boots)
         action = removal(of: cancelled)
+        if case .remove(let ids, _) = action { self.cancelled = ids.count }
         // Orders that are not delivered cannot be taken back, and are not made up for with replicas that work.
         cordon = first(surplus - cancelled.count - tick.supply.undelivered, of: victims.map(\.id))
     }

@@ -192,16 +192,14 @@ package struct PoolController: Sendable {
             memory.draining.track(memory.draining.map(\.id) + [id], now: tick.now)
             events.append(.cordoned(id))
         }
-        if !plan.cordon.isEmpty {
-            memory.lastScaleDown = tick.now
-            note(change: -plan.cordon.count, at: tick.now)
-        }
+        if !plan.cordon.isEmpty { noteShrunk(by: plan.cordon.count, at: tick.now) }
         // One thing at a time: until an answer is known, nothing more is asked for.
         guard let wanted = plan.action, memory.pending == nil else { return nil }
         if memory.holdsBack(wanted, now: tick.now) { return nil }
         memory.actionsPlanned += 1
         let id = ActionID(rawValue: "\(pool)-\(tick.now.millisecondsSince1970)-\(memory.actionsPlanned)")
         let planned = PlannedAction(id: id, action: wanted)
+        if plan.cancelled > 0 { noteShrunk(by: plan.cancelled, at: tick.now) }
         memory.pending = PoolMemory.Pending(planned: planned, at: tick.now, growth: plan.growth, leaving: plan.leaving)
         return planned
     }
@@ -327,6 +325,11 @@ package struct PoolController: Sendable {
         else { return }
         events.append(.resizedFromOutside(from: old, to: new))
         if new > old { memory.lastScaleUp = now } else { memory.lastScaleDown = now }
+    }
+
+    private mutating func noteShrunk(by count: Int, at now: Timestamp) {
+        memory.lastScaleDown = now
+        note(change: -count, at: now)
     }
 
     private mutating func note(change: Int, at now: Timestamp) {

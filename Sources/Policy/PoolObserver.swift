@@ -101,9 +101,10 @@ package struct PoolObserver: Hashable, Sendable, Codable {
         return past
     }
 
-    /// No engine holds a million requests: such a gauge is damaged, and a capacity learned from it would stay.
+    /// No engine holds a million requests, nor fewer than none: such a gauge is damaged, and a capacity learned from it
+    /// would stay.
     private func plausible(_ requests: Double?) -> Double? {
-        requests.flatMap { $0 <= 1_000_000 ? $0 : nil }
+        requests.flatMap { (0...1_000_000).contains($0) ? $0 : nil }
     }
 
     /// `nil` when either end is unknown, or when the counter fell: the engine was started anew in between.

@@ -101,7 +101,8 @@ extension ShadowFleet {
         calm += 1
         guard calm > delay else { return total }
         calm = 0
-        return peak
+        // Of the real fleet others may have taken some meanwhile.
+        return min(peak, total)
     }
 }
 

@@ -239,7 +239,11 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
         let (need, keep) = Self.demand(index / ShadowCandidate.perSignal, interval, forecast)
         let candidate = ShadowCandidate.all[index]
         let wait = Int32(candidate.delay.seconds(boot: interval.boot) / interval.length)
+        // What is said at the end of a calm is said until it is done: a cooldown, a dwell or a billing period may be in
+        // the way, and would else be over at another moment.
+        if real.calm > wait, Int(real.total) <= desired { real.calm = 0 }
         desired = Int(real.resized(need: need, keep: keep, delay: wait, band: candidate.band, interval))
+        if desired < Int(real.total) { real.calm = wait + 1 }
     }
 
     private func followed(at now: Timestamp) -> Int {
