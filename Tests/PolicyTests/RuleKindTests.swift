@@ -44,7 +44,7 @@ import Testing
     func kinds(rule: Switch) {
         var difference = 0
         for seed in 0..<12 {
-            var world = PropertyTests.World(seed: UInt64(seed))
+            var world = World(seed: UInt64(seed))
             world.pool.usdPerHour = 4
             world.pool.controller = PoolController(
                 pool: PoolID(rawValue: "p"), settings: world.pool.controller.settings, learning: trained)
@@ -70,7 +70,7 @@ import Testing
 
     @Test("no step of any decision goes where its rule's kind may not", arguments: 0..<20)
     func steps(seed: Int) {
-        var world = PropertyTests.World(seed: UInt64(seed))
+        var world = World(seed: UInt64(seed))
         world.pool.usdPerHour = 4
         for rule in Self.switches { rule.on(&world.pool.controller.settings) }
         world.pool.controller = PoolController(

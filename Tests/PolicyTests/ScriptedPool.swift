@@ -7,16 +7,18 @@ struct ScriptedPool {
     var now = Timestamp(millisecondsSince1970: 1_767_225_600_000)
     var fleet = FleetState(observedAt: Timestamp(millisecondsSince1970: 0), replicas: [])
     var engines: [EngineObservation] = []
+    /// Requests held at the gateway.
+    var held: Double?
     var outcome: ActionOutcome?
     var refuse: (ScalingAction) -> DriverError? = { _ in nil }
     private(set) var actions: [ScalingAction] = []
     private(set) var events: [PoolEvent] = []
 
-    init(_ configure: (inout PolicySettings) -> Void = { _ in }) {
+    init(by sizing: Sizing = .thresholds, _ configure: (inout PolicySettings) -> Void = { _ in }) {
         var settings = PolicySettings()
         (settings.maximum, settings.capacity, settings.tolerance) = (10, 10, 0)
         configure(&settings)
-        controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings)
+        controller = sizing.controller(settings)
     }
 
     static func id(_ name: String) -> ReplicaID { ReplicaID(rawValue: name) }
@@ -41,8 +43,9 @@ struct ScriptedPool {
     @discardableResult
     mutating func tick() -> TickOutput {
         let output = controller.step(
-            TickInput(now: now, observation: PoolObservation(at: now, engines: engines), fleet: fleet, outcome: outcome)
-        )
+            TickInput(
+                now: now, observation: PoolObservation(at: now, engines: engines, held: held), fleet: fleet,
+                outcome: outcome))
         events += output.events
         outcome = nil
         if let planned = output.action {

@@ -12,6 +12,11 @@ struct VirtualPool {
     var waiting = 0.0
     /// Engines that do not answer, by number of launch.
     var silent: Set<Int> = []
+    /// Engines that answer without their gauges, and such that sleep.
+    var mute: Set<Int> = []
+    var sleeping: Set<Int> = []
+    /// Replicas whose boot never ends.
+    var stuck: Set<Int> = []
     var authority = Authority.act
     /// What the control plane answers; `nil` accepts.
     var refuses: DriverError?
@@ -28,19 +33,26 @@ struct VirtualPool {
     private var outcome: ActionOutcome?
     private var iterations = 0.0
 
-    init(replicas count: Int, boot: Duration = .seconds(60), _ configure: (inout PolicySettings) -> Void = { _ in }) {
+    init(
+        replicas count: Int, boot: Duration = .seconds(60), by sizing: Sizing = .thresholds,
+        _ configure: (inout PolicySettings) -> Void = { _ in }
+    ) {
         var settings = PolicySettings()
         settings.maximum = 100
         settings.capacity = 10
         settings.tolerance = 0
         configure(&settings)
         self.boot = boot
-        controller = PoolController(pool: PoolID(rawValue: "p"), settings: settings)
+        controller = sizing.controller(settings)
         for number in 0..<count { launch(at: now - .seconds(7200 - number)) }
     }
 
     var size: Int { replicas.count }
-    var ready: Int { replicas.count { now - $0.launched >= boot } }
+    var ready: Int { replicas.count(where: isReady) }
+
+    private func isReady(_ replica: (number: Int, launched: Timestamp)) -> Bool {
+        now - replica.launched >= boot && !stuck.contains(replica.number)
+    }
 
     static func id(_ number: Int) -> ReplicaID { ReplicaID(rawValue: String("r-" + String(1000 + number).dropFirst())) }
 
@@ -57,13 +69,15 @@ struct VirtualPool {
         let serving = max(1, Double(ready))
         let readings = replicas.map { replica -> EngineReading in
             let id = Self.id(replica.number)
-            guard now - replica.launched >= boot else { return EngineReading(id: id, error: "refused") }
+            guard isReady(replica) else { return EngineReading(id: id, error: "refused") }
+            if mute.contains(replica.number) { return EngineReading(id: id, healthy: true) }
             if silent.contains(replica.number) {
                 return EngineReading(id: id, sample: last[id]?.0, sampledAt: last[id]?.1, error: "timed out")
             }
             var row = ModelSample(model: "m", engine: "0")
             (row.running, row.waiting, row.iterationsTotal) = (running / serving, waiting / serving, iterations)
             (row.kvCacheUsage, row.generationTokensTotal) = (kvCache.map { min(1, $0 / serving) }, tokens / serving)
+            if sleeping.contains(replica.number) { row.sleeping = true }
             let sample = EngineSample(engine: "vllm", models: [row])
             last[id] = (sample, now)
             return EngineReading(id: id, sample: sample, sampledAt: now, healthy: true)
@@ -101,6 +115,19 @@ struct VirtualPool {
 
     /// As if the process had ended between the answer and the next tick.
     mutating func loseOutcome() { outcome = nil }
+
+    /// A new controller, with what is left of what the old one knew.
+    mutating func restart(memory: PoolMemory, learning: PoolLearning?, losingReadings: Bool) {
+        controller = PoolController(
+            pool: PoolID(rawValue: "p"), settings: controller.settings, memory: memory, learning: learning)
+        if losingReadings { (observer, last) = (PoolObserver(), [:]) }
+    }
+
+    /// Somebody else changes the size; the newest leave.
+    mutating func resizeFromOutside(to count: Int) {
+        while size < count { launch(at: now) }
+        replicas.removeLast(size - count)
+    }
 
     mutating func run(_ span: Duration) {
         let end = now + span
