@@ -55,6 +55,17 @@ import Testing
         #expect(written[1].output.demand.requests == 21)
     }
 
+    @Test("the last fleet is that of the latest tick that knew one, groups and all")
+    func lastFleet() async throws {
+        let store = try HistoryStore(path: nil)
+        #expect(try await store.lastFleet(of: pool) == nil)
+        var written = records(3)
+        written[1].input.fleet?.groups = [GroupState(id: GroupID(rawValue: "spot"), desired: 3)]
+        written[2].input.fleet = nil
+        for record in written { try await store.append(record) }
+        #expect(try await store.lastFleet(of: pool) == written[1].input.fleet)
+    }
+
     @Test("an infinite load, of demand on no replica, is written and comes back")
     func infinite() async throws {
         let store = try HistoryStore(path: nil)
