@@ -70,7 +70,7 @@ enum SampleSnapshot {
     static var settings: PolicySettings {
         var settings = PolicySettings()
         (settings.minimum, settings.maximum) = (1, 6)
-        settings.capacity = 16
+        (settings.capacity, settings.objective) = (16, WaitObjective())
         return settings
     }
 
@@ -92,7 +92,7 @@ enum SampleSnapshot {
         pool.output = TickOutput(
             decision: decision, supply: supply,
             demand: Demand(observation, leaving: Set(supply.draining), lost: [], capacity: settings.capacity),
-            forecast: forecast,
+            forecast: forecast, choice: choice,
             action: PlannedAction(id: ActionID(rawValue: "chat-1"), action: .grow(to: 6)), events: [],
             nextTick: now + .milliseconds(14_760))
 
@@ -156,6 +156,19 @@ enum SampleSnapshot {
                 DecisionStep(
                     rule: .stepUp, from: 6, to: 5, reason: .step(replicas: 1, per: .seconds(60)), without: 6),
             ])
+    }
+
+    /// What shadow fleets say after a day of waves.
+    private static var choice: ShadowChoice {
+        var shadows = ShadowFleets()
+        var choice: ShadowChoice?
+        for slot in 0..<5760 {
+            choice = shadows.step(
+                arrivals: 40 + Double(slot % 240) / 10, forecast: nil, ready: 4, booting: 0, boot: .seconds(420),
+                capacity: 16, now: now - .seconds(15 * (5760 - slot)))
+        }
+        return choice ?? shadows.step(
+            arrivals: nil, forecast: nil, ready: 4, booting: 0, boot: .seconds(420), capacity: 16, now: now)
     }
 
     private static var forecast: PoolForecast {

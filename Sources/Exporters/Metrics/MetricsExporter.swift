@@ -36,7 +36,7 @@ package enum MetricsExporter {
     }
 
     private static let poolGroups = [
-        PoolMetrics.demand, PoolMetrics.forecast, PoolMetrics.supply, PoolMetrics.boots, PoolMetrics.decisions,
-        PoolMetrics.actions,
+        PoolMetrics.demand, PoolMetrics.forecast, PoolMetrics.objective, PoolMetrics.supply, PoolMetrics.boots,
+        PoolMetrics.decisions, PoolMetrics.actions,
     ]
 }

@@ -83,6 +83,39 @@ enum PoolMetrics {
             ) { $0.output?.forecast?.skill.coverage },
         ])
 
+    static let objective = MetricGroup<PoolSnapshot>(
+        title: "Objective", labels: labels,
+        metrics: [
+            Metric("objective_sizing_info", labels: ["sizing"], "The way of sizing that the pool follows.") { pool in
+                pool.output?.choice.map { [(["\($0.followed.candidate)"], 1)] } ?? []
+            },
+            Metric(
+                "objective_share_ratio", "Share of the requests that started in time, over some days; 0 to 1."
+            ) { $0.output?.choice?.share },
+            Metric(
+                "objective_required_ratio",
+                "Share of the requests in time that a way of sizing must have shown to be followed."
+            ) { $0.output?.choice?.required },
+            Metric(
+                "objective_learning",
+                "1 while there is too little evidence for a choice, so that the pool is sized by its load, then 0."
+            ) { $0.output?.choice.map { $0.isLearning ? 1 : 0 } },
+            Metric(
+                "objective_sizing_share_ratio", label: "sizing",
+                "Share of the requests that would have started in time: as followed, and with the next signal."
+            ) { pool in neighbours(pool).map { ($0, $1.share) } },
+            Metric(
+                "objective_sizing_replicas", label: "sizing",
+                "Replicas that it would have cost on average, actions included: as followed, and with the next signal."
+            ) { pool in neighbours(pool).map { ($0, $1.meanReplicas) } },
+        ])
+
+    private static func neighbours(_ pool: PoolSnapshot) -> [(String, ShadowStanding)] {
+        guard let choice = pool.output?.choice else { return [] }
+        let all = [("below", choice.below), ("followed", choice.followed), ("above", choice.above)]
+        return all.compactMap { name, standing in standing.map { (name, $0) } }
+    }
+
     /// A probability as a label: `0.9`.
     private static func levelText(_ level: Double) -> String { "\(level)" }
 

@@ -65,10 +65,10 @@ struct PoolSection {
         let parts = [(demand.running, "running"), (demand.waiting, "waiting"), (demand.held, "held")]
             .compactMap { value, name in value.map { "\(shortNumber($0)) \(name)" } }
         var tiles = tile("demand", cell(demand.requests), parts.joined(separator: ", "))
-        let sizing =
-            pool.output?.choice.map { "sized by \($0.followed.candidate)" }
-            ?? "grows above \(percentText(pool.settings.scaleUp.loadAbove))"
-        tiles += tile("load", cell(pool.load, percentText), sizing)
+        let isSteered = pool.output?.choice != nil
+        let growth = "grows above \(percentText(pool.settings.scaleUp.loadAbove))"
+        tiles += tile("load", cell(pool.load, percentText), isSteered ? "sized by the objective" : growth)
+        tiles += objectiveTile
         tiles += forecastTile
         let capacitySource = pool.settings.capacity == nil ? "per replica, learned" : "per replica, configured"
         tiles += tile("capacity", cell(pool.capacity), pool.capacity == nil ? "not learned yet" : capacitySource)
@@ -82,6 +82,14 @@ struct PoolSection {
         tiles += tile("cold start, p90", "\(spanText(pool.bootP90))", eta ?? "\(measured) measured")
         if let price = pool.usdPerHour { tiles += tile("cost", "$\(moneyText(price))", "per hour") }
         return "<dl class=\"tiles\">\(tiles)</dl>\n"
+    }
+
+    private var objectiveTile: HTML {
+        guard let choice = pool.output?.choice, let objective = pool.settings.objective else { return "" }
+        let promise = "\(percentText(objective.share)) within \(spanText(objective.wait))"
+        return tile(
+            "in time", cell(choice.share, percentText),
+            "of \(promise), by \(choice.followed.candidate)\(choice.isLearning ? ", still learning" : "")")
     }
 
     private var forecastTile: HTML {
