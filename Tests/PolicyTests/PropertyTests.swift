@@ -10,7 +10,7 @@ import Testing
     func invariants(sizing: Sizing, seed: Int) {
         var world = World(seed: UInt64(seed), by: sizing)
         let settings = world.pool.controller.settings
-        for step in 0..<250 {
+        for step in 0..<200 {
             world.disturb()
             let (before, now) = (world, world.pool.now)
             let (sizeBefore, wasBlind) = (world.pool.size, world.pool.controller.memory.wasBlind)
@@ -63,7 +63,7 @@ import Testing
         var world = World(seed: UInt64(seed), by: sizing)
         // A learned capacity grows with the load, and rightly asks for fewer.
         world.pool.controller.settings.capacity = 10
-        for step in 0..<120 {
+        for step in 0..<40 {
             world.disturb()
             world.pool.controlPlaneDown = false
             var (lighter, heavier) = (world.pool, world.pool)
@@ -111,7 +111,7 @@ import Testing
     /// At the end of the time to learn a choice may move the count, and once more as what it was chosen for fades.
     @Test("with an objective too, from the first tick on", arguments: [0, 60, 300, 900, 1800])
     func noLimitCycleByObjective(bootSeconds: Int) {
-        for requests in [0.0, 8.6, 47, 90] {
+        for requests in [8.6, 90] {
             var pool = VirtualPool(replicas: 3, boot: .seconds(bootSeconds), by: .objective) {
                 $0.boot.deadline = .seconds(3600)
             }
