@@ -119,8 +119,12 @@ package struct PoolTicker: Sendable {
 
     /// One tick. Returns early, with nothing decided, when the task is cancelled while it still observes.
     ///
-    /// - Parameter elapsed: how long it takes, measured by the caller's clock.
-    package mutating func tick(at now: Timestamp, elapsed: () -> Duration = { .zero }) async {
+    /// - Parameters:
+    ///   - wake: when somebody outside last asked for the pool, if that was since the last tick.
+    ///   - elapsed: how long it takes, measured by the caller's clock.
+    package mutating func tick(
+        at now: Timestamp, wake: Timestamp? = nil, elapsed: () -> Duration = { .zero }
+    ) async {
         let (fleet, fleetError) = await describe()
         let readings = await read(fleet, at: now)
         guard !Task.isCancelled else { return }
@@ -131,7 +135,7 @@ package struct PoolTicker: Sendable {
             readings, enginesAreReplicas: parts.pooledEngines == nil, maximumAge: parts.settings.maximumAge, at: now)
         let input = TickInput(
             now: now, observation: observation, fleet: fleet, fleetError: fleetError?.description,
-            authority: parts.authority, outcome: outcome)
+            authority: parts.authority, outcome: outcome, wake: wake)
         outcome = nil
         let output = controller.step(input)
 
@@ -143,6 +147,11 @@ package struct PoolTicker: Sendable {
         if recorded { await keepLearning(at: now) } else { learningSaved = nil }
         if let planned = output.action { outcome = await submit(planned, recorded: recorded, at: now) }
         publish(input, output, readings, took: elapsed(), at: now)
+    }
+
+    /// Whether it is worth a tick of its own when somebody asks for the pool: nobody serves or is on the way.
+    package var canBeWoken: Bool {
+        parts.settings.scaleToZero != nil && controller.memory.wake == nil && snapshot.output?.decision.current == 0
     }
 
     // MARK: Observing
@@ -358,6 +367,10 @@ extension PoolCounters {
             case .uncordoned: uncordoned += 1
             case .drained(_, _, let cut): cutRequests += cut
             case .died: died += 1
+            case .woken(let cause, let took):
+                woken[cause, default: 0] += 1
+                wakeSeconds += took.seconds
+            case .wakeFailed(let cause, _): wakesFailed[cause, default: 0] += 1
             case .resizedFromOutside, .forecastTrusted: break
             }
         }

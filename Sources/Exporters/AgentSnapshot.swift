@@ -121,6 +121,10 @@ package struct PoolCounters: Hashable, Sendable {
     package var booted = 0
     package var bootsTimedOut = 0
     package var died = 0
+    /// Wakes by cause: those that ended in a serving replica, how long they took together, and the others.
+    package var woken: [WakeCall.Cause: Int] = [:]
+    package var wakeSeconds = 0.0
+    package var wakesFailed: [WakeCall.Cause: Int] = [:]
     /// Requests that were still on a replica when it was removed.
     package var cutRequests = 0.0
     /// Ticks whose record could not be written to history.

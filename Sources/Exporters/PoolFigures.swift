@@ -52,6 +52,12 @@ extension PoolSnapshot {
         return sum
     }
 
+    /// Whether the pool rests at zero; `nil` while the fleet is unknown.
+    var isAtZero: Bool? {
+        guard let output, output.supply != nil else { return nil }
+        return output.decision.steps.contains { $0.reason == .atZero }
+    }
+
     /// The cold start that decisions reckon with.
     var bootP90: Duration { memory.boots.p90(expected: settings.boot.expected) }
 

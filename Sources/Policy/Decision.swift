@@ -50,6 +50,7 @@ package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
     case bootCredit = "boot_credit"
     case spotReplacement = "spot_replacement"
     case schedule
+    case wake
     case freshData = "fresh_data"
     case afterGap = "after_gap"
     case band
@@ -68,6 +69,7 @@ package enum RuleName: String, Hashable, Sendable, Codable, CaseIterable {
     case budget
     case groupMaximum = "group_maximum"
     case minimum
+    case keepAlive = "keep_alive"
     case authority
 }
 
@@ -85,6 +87,7 @@ package enum Reason: Hashable, Sendable, Codable {
     case headroom(replicas: Int)
     case spotReplacement([ReplicaID])
     case schedule(minimum: Int)
+    case wake(WakeCall.Cause, since: Duration)
     case fleetUnknown(String)
     case noData
     case partialData(missing: Int, of: Int)
@@ -106,6 +109,9 @@ package enum Reason: Hashable, Sendable, Codable {
     case dailyBudget(usd: Double, spent: Double)
     case priceUnknown
     case minimum(Int)
+    case atZero
+    /// `nil`: it is not known to be idle.
+    case idle(for: Duration?, needed: Duration)
     case groupMaximum(Int)
     case groupsClosed(room: Int, [String])
     case authority(Authority)

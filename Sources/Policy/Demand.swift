@@ -66,6 +66,12 @@ package struct Demand: Hashable, Sendable, Codable {
         missingAtMost = capacity == nil || !observation.enginesAreReplicas ? nil : unseen
     }
 
+    /// Where there is no replica nothing runs and no engine is missed: what nobody holds or asks for is not there.
+    mutating func settleAtZero() {
+        guard engines == 0 else { return }
+        (running, waiting, missing, missingAtMost) = (0, 0, 0, nil)
+    }
+
     private mutating func add(_ engine: EngineObservation) {
         if let value = engine.running { running = (running ?? 0) + value }
         if let value = engine.waiting { waiting = (waiting ?? 0) + value }

@@ -6,6 +6,8 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package var interval: Duration = .seconds(15)
     /// Never fewer replicas than this.
     package var minimum = 1
+    /// When the last replica may leave; `nil`: never.
+    package var scaleToZero: ScaleToZero?
     /// Never more replicas than this.
     package var maximum = 1
     /// Requests that one replica serves at once; `nil` learns it as the largest batch seen while requests waited.
@@ -97,6 +99,13 @@ package struct PolicySettings: Hashable, Sendable, Codable {
         package init(usdPerHour: Double? = nil, usdPerDay: Double? = nil) {
             (self.usdPerHour, self.usdPerDay) = (usdPerHour, usdPerDay)
         }
+    }
+
+    package struct ScaleToZero: Hashable, Sendable, Codable {
+        /// Time without a request; `nil`: as long as it takes for stopping to pay.
+        package var after: Duration?
+
+        package init(after: Duration? = nil) { self.after = after }
     }
 
     package struct Boot: Hashable, Sendable, Codable {

@@ -18,12 +18,12 @@ package struct PoolController: Sendable {
 
     static let needs: [any Rule] = [
         ObjectiveNeed(), ObservedDemand(), Queue(), KVCacheNeed(), TokenRateNeed(), ForecastNeed(), Prewarm(),
-        HeadroomRule(), BootCredit(), SpotReplacement(), ScheduleFloor(),
+        HeadroomRule(), BootCredit(), SpotReplacement(), ScheduleFloor(), WakeNeed(),
     ]
     static let rest: [any Rule] = [
         FreshData(), AfterGap(), Band(), ForecastHold(), Consolidation(), BootsInFlight(), Dwell(), CooldownDown(),
         MinimumBilling(), DrainPending(), StepDown(),
-        CooldownUp(), StepUp(), BackOffRule(), Maximum(), BudgetLimit(), GroupMaximum(), Minimum(),
+        CooldownUp(), StepUp(), BackOffRule(), Maximum(), BudgetLimit(), GroupMaximum(), Minimum(), KeepAlive(),
     ]
 
     package init(
@@ -45,8 +45,9 @@ package struct PoolController: Sendable {
         defer { memory.lastTick = input.now }
 
         guard let fleet = input.fleet else {
-            memory.calmSince = nil
+            (memory.calmSince, memory.idleSince) = (nil, nil)
             memory.wasBlind = true
+            if let asked = input.wake { memory.call(.asked, at: asked, settings, now: input.now) }
             noteSpending(nil, now: input.now)
             let demand = Demand(input.observation, leaving: [], lost: [], capacity: capacity)
             let decision = Decision(current: nil, target: nil, steps: [])
@@ -68,7 +69,10 @@ package struct PoolController: Sendable {
         noteResize(fleet, &events, now: input.now)
         learnCapacity(input.observation, supply, now: input.now)
 
-        let demand = demand(input.observation, supply)
+        var demand = demand(input.observation, supply)
+        if settings.scaleToZero != nil, supply.isAtZero(fleet), input.wake == nil, memory.wake == nil {
+            demand.settleAtZero()
+        }
         noteSpending(fleet, now: input.now)
         var tick = TickContext(
             now: input.now, settings: settings, memory: memory, fleet: fleet, observation: input.observation,
@@ -77,6 +81,9 @@ package struct PoolController: Sendable {
         let lesson = learning?.learn(work, settings, now: input.now)
         tick.choice = lesson?.choice
         tick.forecast = forecast(lesson?.forecast, work, paidFor: tick.nextPaidFor, &events)
+        events += memory.noteWake(input.wake, tick)
+        memory.noteIdle(input.wake, tick)
+        tick.memory = memory
         var decision = decide(&tick)
 
         var action: PlannedAction?
@@ -315,7 +322,7 @@ package struct PoolController: Sendable {
             memory.forgiveGap(now: now, interval: settings.interval)
         }
         memory.watchingSince = now
-        memory.calmSince = nil
+        (memory.calmSince, memory.idleSince) = (nil, nil)
     }
 
     private mutating func noteResize(_ fleet: FleetState, _ events: inout [PoolEvent], now: Timestamp) {

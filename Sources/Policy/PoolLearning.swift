@@ -45,9 +45,13 @@ package struct PoolLearning: Hashable, Sendable, Codable {
         guard shadows != nil, let capacity = work.capacity, let ready = work.ready, let booting = work.booting else {
             return Lesson(forecast: forecast)
         }
+        // A cold start from zero is the price of being there, and no miss of who sizes the pool: the last replica counts
+        // as if it had stayed.
+        let last = ready == 0 && settings.scaleToZero != nil ? 1 : 0
         let choice = shadows?.step(
             arrivals: work.arrivals, backlog: work.backlog,
-            forecast: settings.signals.actsOnForecast ? forecast : nil, ready: ready, booting: booting,
+            forecast: settings.signals.actsOnForecast ? forecast : nil, ready: ready + last,
+            booting: max(0, booting - last),
             boot: work.boot, capacity: capacity, now: now)
         return Lesson(forecast: forecast, choice: choice)
     }
@@ -70,7 +74,9 @@ extension PolicySettings {
     var shadows: ShadowSettings? {
         objective.map { objective in
             var shadows = ShadowSettings()
-            (shadows.objective, shadows.interval, shadows.minimum) = (objective, interval, minimum)
+            (shadows.objective, shadows.interval, shadows.minimum) = (
+                objective, interval, scaleToZero == nil ? minimum : max(1, minimum)
+            )
             return shadows
         }
     }

@@ -7,6 +7,10 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     package var watchingSince: Timestamp?
     /// Since when fewer replicas would do, without interruption.
     package var calmSince: Timestamp?
+    /// Since when nobody is known to have asked for anything, without interruption.
+    package var idleSince: Timestamp?
+    /// Somebody asks for a pool in which nobody serves.
+    package var wake: WakeCall?
     /// The previous tick lacked data.
     package var wasBlind = false
     package var lastScaleUp: Timestamp?
@@ -102,7 +106,7 @@ extension PoolMemory {
     /// After the clock was set back: what lies in the future happened just now, and nothing waits for it.
     mutating func forgetFuture(now: Timestamp) {
         move { min($0, now) }
-        (backOff, removalBackOff) = (nil, nil)
+        (backOff, removalBackOff, wake) = (nil, nil, nil)
         for index in groups.indices { (groups[index].backOff, groups[index].removalBackOff) = (nil, nil) }
     }
 

@@ -23,6 +23,7 @@ extension Reason: CustomStringConvertible {
         case .headroom(let replicas): "headroom of \(replicas)"
         case .spotReplacement(let ids): "the cloud takes away \(ids.map(\.rawValue).joined(separator: ", "))"
         case .schedule(let minimum): "scheduled: at least \(minimum)"
+        case .wake(let cause, let since): "\(cause), since \(span(since))"
         case .fleetUnknown(let error): "the control plane does not answer: \(error)"
         case .noData: "no engine answers"
         case .partialData(let missing, let all): "\(missing) of \(all) engines do not answer and may be full"
@@ -47,6 +48,9 @@ extension Reason: CustomStringConvertible {
         case .dailyBudget(let usd, let spent): "$\(number(spent)) of the day's $\(number(usd)) are spent"
         case .priceUnknown: "the price of a replica is not known, so the budget does not apply"
         case .minimum(let count): "minimum \(count)"
+        case .atZero: "at zero, and nobody asks"
+        case .idle(nil, _): "the last replica, not known to be idle"
+        case .idle(let idle?, let needed): "the last replica, idle for \(span(idle)) of \(span(needed))"
         case .groupMaximum(let count): "the group's maximum is \(count)"
         case .groupsClosed(let room, let why): "room for \(room) more: \(why.joined(separator: "; "))"
         case .authority(let authority): authority.description
@@ -63,6 +67,16 @@ extension DecisionStep {
             ? "leaves it at \(to)"
             : holds ? "keeps \(to) instead of \(from)" : "\(to > from ? "raises" : "lowers") it from \(from) to \(to)"
         return "\(rule.rawValue) \(move): \(reason)" + (without.map { "; without it \($0)" } ?? "")
+    }
+}
+
+extension WakeCall.Cause: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .asked: "asked for from outside"
+        case .requests: "requests wait and nobody serves"
+        case .forecast: "requests are expected"
+        }
     }
 }
 

@@ -10,10 +10,12 @@ package struct TickInput: Hashable, Sendable, Codable {
     package var authority: Authority
     /// What became of the action of an earlier tick, if it has become known since the last one.
     package var outcome: ActionOutcome?
+    /// When somebody outside last asked for the pool, if that was since the last tick.
+    package var wake: Timestamp?
 
     package init(
         now: Timestamp, observation: PoolObservation, fleet: FleetState?, fleetError: String? = nil,
-        authority: Authority = .act, outcome: ActionOutcome? = nil
+        authority: Authority = .act, outcome: ActionOutcome? = nil, wake: Timestamp? = nil
     ) {
         self.now = now
         self.observation = observation
@@ -21,6 +23,7 @@ package struct TickInput: Hashable, Sendable, Codable {
         self.fleetError = fleetError
         self.authority = authority
         self.outcome = outcome
+        self.wake = wake
     }
 }
 
@@ -86,6 +89,10 @@ package enum PoolEvent: Hashable, Sendable, Codable {
     case died(ReplicaID)
     /// Somebody else changed the size that the control plane works towards.
     case resizedFromOutside(from: Int, to: Int)
+    /// A pool in which nobody served was asked for, and serves again.
+    case woken(WakeCall.Cause, took: Duration)
+    /// It was asked for, and got no replica while somebody asked.
+    case wakeFailed(WakeCall.Cause, after: Duration)
     /// Forecasts became, or are no longer, better than the last value.
     case forecastTrusted(Bool)
 }
@@ -110,6 +117,8 @@ extension PoolEvent: CustomStringConvertible {
             "\(id) drained in \(took.seconds) s" + (cut > 0 ? ", \(cut) requests cut" : "")
         case .died(let id): "\(id) fails its health check"
         case .resizedFromOutside(let from, let to): "resized from outside, \(from) to \(to)"
+        case .woken(let cause, let took): "woken in \(took.seconds) s: \(cause)"
+        case .wakeFailed(let cause, let after): "not woken in \(after.seconds) s: \(cause)"
         case .forecastTrusted(true): "the forecast is better than the last value"
         case .forecastTrusted(false): "the forecast is no better than the last value: demand is met as it comes"
         }

@@ -21,6 +21,10 @@ struct VirtualPool {
     /// What the control plane answers; `nil` accepts.
     var refuses: DriverError?
     var controlPlaneDown = false
+    /// What the next tick alone sees: when somebody asked for the pool.
+    var wake: Timestamp?
+    /// Requests at a gateway; `nil` without one.
+    var held: Double?
     private(set) var replicas: [(number: Int, launched: Timestamp)] = []
     private(set) var log: [(at: Timestamp, output: TickOutput)] = []
     /// Share of the KV cache in use and generated tokens a second, of all replicas together.
@@ -83,7 +87,7 @@ struct VirtualPool {
             return EngineReading(id: id, sample: sample, sampledAt: now, healthy: true)
         }
         let observation = observer.observe(
-            readings, enginesAreReplicas: true, maximumAge: controller.settings.maximumAge, at: now)
+            readings, enginesAreReplicas: true, held: held, maximumAge: controller.settings.maximumAge, at: now)
         let fleet = FleetState(
             observedAt: now, desired: size,
             replicas: replicas.map {
@@ -92,7 +96,9 @@ struct VirtualPool {
         let output = controller.step(
             TickInput(
                 now: now, observation: observation, fleet: controlPlaneDown ? nil : fleet,
-                fleetError: controlPlaneDown ? "unreachable" : nil, authority: authority, outcome: outcome))
+                fleetError: controlPlaneDown ? "unreachable" : nil, authority: authority, outcome: outcome,
+                wake: wake))
+        wake = nil
         outcome = output.action.map { carryOut($0) }
         log.append((now, output))
         now = now + controller.settings.interval

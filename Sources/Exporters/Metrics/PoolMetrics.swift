@@ -176,6 +176,21 @@ enum PoolMetrics {
             Metric("boots_timed_out_total", "Replicas that did not answer within the boot deadline.") {
                 Double($0.counters.bootsTimedOut)
             },
+            Metric("at_zero", "1 while a pool that may go to zero is there and nobody asks for it, else 0.") {
+                $0.isAtZero.map { $0 ? 1 : 0 }
+            },
+            Metric(
+                "wakes_total", labels: ["cause", "outcome"],
+                "Times that a pool without a serving replica was asked for, and whether one came to serve."
+            ) { pool in
+                let ends = [("served", pool.counters.woken), ("failed", pool.counters.wakesFailed)]
+                return WakeCall.Cause.allCases.flatMap { cause in
+                    ends.map { ([cause.rawValue, $0.0], Double($0.1[cause, default: 0])) }
+                }
+            },
+            Metric("wake_seconds_total", "From being asked for to a serving replica, all wakes together.") {
+                $0.counters.wakeSeconds
+            },
         ])
 
     static let decisions = MetricGroup<PoolSnapshot>(

@@ -23,6 +23,7 @@ import Policy
 ///         "supply": {"serving": [id], "booting": [id], "draining", "stuck", "dead", "lost", "sleeping", "failed",
 ///                    "undelivered": count},
 ///         "cordoned": [id],            routers send these nothing new
+///         "wake": {"cause", "since"},  while a pool without a serving replica is asked for
 ///         "engines": [{"id", "condition", "detail", "running", "waiting", "kv_cache_usage",
 ///                      "prompt_tokens_per_second", "generation_tokens_per_second", "age_seconds", "answering_since"}],
 ///         "groups": [{"id", "desired", "base", "maximum", "trouble"}],    of a pool of several, in fail-over order
@@ -85,6 +86,7 @@ package enum StatusExporter {
             "forecast": pool.output?.forecast.map(forecast),
             "supply": pool.output?.supply.map(supply),
             "cordoned": ids(pool.memory.draining.map(\.id)),
+            "wake": pool.memory.wake.map { ["cause": .string($0.cause.rawValue), "since": JSON($0.since)] },
             "engines": pool.input.map { .array($0.observation.engines.map(engine)) },
             "groups": pool.input?.fleet?.groups.map { .array($0.map(group)) },
             "replicas": pool.input?.fleet.map { .array($0.replicas.map(replica)) },

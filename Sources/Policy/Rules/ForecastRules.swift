@@ -11,7 +11,8 @@ struct ForecastNeed: Rule {
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         guard !tick.isSteered, tick.settings.signals.actsOnForecast, let forecast = tick.forecast,
             forecast.skill.isActive,
-            let requests = forecast.expected(tick.settings.forecast), let needed = tick.replicas(for: requests)
+            let requests = forecast.expected(tick.settings.forecast), tick.isWorthAReplica(requests),
+            let needed = tick.replicas(for: requests)
         else { return nil }
         // Headroom is added later; here it must not make up for what is missing.
         if let tolerable = tick.tolerable(requests, needed: needed, on: tick.current - tick.spare) { return tolerable }
@@ -27,7 +28,8 @@ struct ForecastHold: Rule {
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         guard !tick.isSteered || tick.settings.minimumBilling != nil, tick.settings.signals.actsOnForecast,
             let ahead = tick.forecast?.untilBreakEven,
-            let requests = ahead.largest(tick.settings.forecast), let needed = tick.replicas(for: requests)
+            let requests = ahead.largest(tick.settings.forecast), tick.isWorthAReplica(requests),
+            let needed = tick.replicas(for: requests)
         else { return nil }
         return Proposal(needed + tick.spare, .neededAgain(requests: requests, within: ahead.lead))
     }

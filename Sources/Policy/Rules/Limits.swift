@@ -8,8 +8,8 @@ struct CooldownUp: Rule {
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         guard let last = tick.memory.lastScaleUp else { return nil }
         let remaining = tick.cooldownUp - (tick.now - last)
-        guard remaining > .zero, target > tick.current else { return nil }
-        return Proposal(tick.current, .cooldown(remaining: remaining))
+        guard remaining > .zero, target > tick.least else { return nil }
+        return Proposal(tick.least, .cooldown(remaining: remaining))
     }
 }
 
@@ -18,9 +18,9 @@ struct StepUp: Rule {
     let kind = RuleKind.limit
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        guard let step = tick.settings.scaleUp.step, target > tick.current else { return nil }
+        guard let step = tick.settings.scaleUp.step, target > tick.least else { return nil }
         let room = step.replicas - tick.changes(within: step.per) { $0 > 0 }
-        return Proposal(tick.current + max(0, room), .step(replicas: step.replicas, per: step.per))
+        return Proposal(max(tick.least, tick.current + room), .step(replicas: step.replicas, per: step.per))
     }
 }
 

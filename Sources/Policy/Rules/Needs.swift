@@ -8,8 +8,9 @@ struct ObjectiveNeed: Rule {
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         guard let choice = tick.choice else { return nil }
         let followed = choice.followed
+        // Virtual fleets never go to zero: their last replica is none that the objective asks for.
         return Proposal(
-            choice.desired,
+            choice.desired <= 1 && tick.mayRest ? 0 : choice.desired,
             .objective(
                 followed.candidate, share: followed.share, required: choice.required, isLearning: choice.isLearning))
     }

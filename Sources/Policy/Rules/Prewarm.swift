@@ -13,7 +13,8 @@ struct Prewarm: Rule {
             return nil
         }
         let ahead = tick.settings.signals.actsOnForecast ? tick.forecast?.prewarm : nil
-        let (now, expected) = (tick.demand.requests ?? 0, ahead?.largest(tick.settings.forecast) ?? 0)
+        let now = tick.demand.requests ?? 0
+        let expected = ahead?.largest(tick.settings.forecast).flatMap { tick.isWorthAReplica($0) ? $0 : nil } ?? 0
         let requests = max(now, expected)
         let present = max(0, tick.current - tick.spare)
         guard requests > 0, let load = tick.load(of: requests, on: present) else { return nil }

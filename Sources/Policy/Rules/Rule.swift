@@ -81,6 +81,9 @@ package struct TickContext: Sendable {
     /// Replicas that the decision counts on now.
     package var current: Int { supply.current }
 
+    /// What no pace of growth may delay: what is there, and one where somebody asks for a pool at zero.
+    var least: Int { memory.wake == nil ? current : max(1, current) }
+
     /// Share of `replicas` in use if they served `requests`; infinite for demand on nothing, `nil` when unknown.
     package func load(of requests: Double?, on replicas: Int) -> Double? {
         guard let requests, let capacity, capacity > 0 else { return nil }
