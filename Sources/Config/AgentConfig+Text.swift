@@ -71,6 +71,11 @@ extension PoolConfig {
         text.group("engine") { engine.write(to: &$0) }
         text.line("capacity", settings.capacity.map(NumberText.format), otherwise: "learned")
         text.line("min", "\(settings.minimum)")
+        if let zero = settings.scaleToZero {
+            text.group("scale_to_zero") { $0.line("after", zero.after.map(DurationText.format) ?? "auto") }
+        } else {
+            text.line("scale_to_zero", "off")
+        }
         text.line("max", "\(settings.maximum)")
         text.line("interval", settings.interval)
         if let objective = settings.objective {

@@ -28,10 +28,15 @@ extension PoolConfig {
         _ pool: MappingReader, _ settings: inout PolicySettings, _ engine: EngineConfig?, _ driver: DriverConfig?,
         _ groups: [GroupConfig], hasDriver: Bool
     ) {
+        readScaleToZero(pool, &settings)
         let base = groups.reduce(0) { $0 + $1.settings.base }
         settings.minimum = max(settings.minimum, base)
-        pool.read("min", .integer(1...10_000), into: &settings.minimum)
-        if settings.minimum < base {
+        pool.read("min", .integer(0...10_000, example: 1), into: &settings.minimum)
+        if settings.minimum == 0, settings.scaleToZero == nil, pool.isSound("scale_to_zero") {
+            pool.problem(
+                at: "min", "at 0 nothing says when the last replica may leave",
+                "write 1, or add scale_to_zero: {after: auto}")
+        } else if settings.minimum < base {
             pool.problem(at: "min", "\(settings.minimum) is less than the base of its groups, \(base)", "raise min")
         }
         let maximum: Int?
@@ -44,6 +49,9 @@ extension PoolConfig {
         }
         guard let maximum, pool.isSound("min", "max") else { return }
         settings.maximum = maximum
+        if settings.minimum > 0, settings.scaleToZero != nil {
+            pool.problem(at: "min", "\(settings.minimum) keeps the pool from zero", "write 0, or scale_to_zero: off")
+        }
         if settings.minimum > maximum {
             pool.problem(at: "min", "\(settings.minimum) is more than max, \(maximum)", "write min <= max")
         }
@@ -62,6 +70,17 @@ extension PoolConfig {
                 at: "max", "\(maximum) replicas do not fit into \(local.gpus.count) slots",
                 "lower max, or raise driver.slots")
         }
+    }
+}
+
+extension PoolConfig {
+    private static func readScaleToZero(_ pool: MappingReader, _ settings: inout PolicySettings) {
+        guard let reader = pool.mappingOrOff("scale_to_zero") else { return }
+        var zero = PolicySettings.ScaleToZero()
+        let after = ValueKind.duration(.seconds(1) ... .seconds(7 * 86_400), example: "30m")
+        reader.read("after", .orOff(after, word: "auto"), into: &zero.after)
+        reader.finish()
+        if pool.has("scale_to_zero") { (settings.scaleToZero, settings.minimum) = (zero, 0) }
     }
 }
 

@@ -24,10 +24,10 @@ extension ValueKind {
         }
     }
 
-    /// The same, or the word `off` for none.
-    static func orOff<Wrapped>(_ kind: ValueKind<Wrapped>) -> Self where Value == Wrapped? {
-        ValueKind(expected: "\(kind.expected), or off", example: kind.example) { text, isPlain throws(Misfit) in
-            text == "off" ? nil : try kind.read(text, isPlain)
+    /// The same, or a word such as `off` for none.
+    static func orOff<Wrapped>(_ kind: ValueKind<Wrapped>, word: String = "off") -> Self where Value == Wrapped? {
+        ValueKind(expected: "\(kind.expected), or \(word)", example: kind.example) { text, isPlain throws(Misfit) in
+            text == word ? nil : try kind.read(text, isPlain)
         }
     }
 
@@ -48,9 +48,10 @@ extension ValueKind<Bool> {
 
 extension ValueKind<Int> {
     /// A whole number, without quotes.
-    static func integer(_ range: ClosedRange<Int>) -> Self {
+    static func integer(_ range: ClosedRange<Int>, example: Int? = nil) -> Self {
         let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        return ValueKind(expected: expected, example: "\(range.lowerBound)") { text, isPlain throws(Misfit) in
+        return ValueKind(expected: expected, example: "\(example ?? range.lowerBound)") {
+            text, isPlain throws(Misfit) in
             guard isPlain, let value = Int(text), range.contains(value) else { throw Misfit() }
             return value
         }

@@ -17,18 +17,29 @@ import Testing
             ),
             (
                 "min: one",
-                "3:10: pools[0].min: expected a whole number from 1 to 10000, found \"one\"; write for example 1"
+                "3:10: pools[0].min: expected a whole number from 0 to 10000, found \"one\"; write for example 1"
             ),
             (
                 "min: \"1\"",
-                "3:10: pools[0].min: expected a whole number from 1 to 10000, found \"1\"; write for example 1"
+                "3:10: pools[0].min: expected a whole number from 0 to 10000, found \"1\"; write for example 1"
             ),
-            ("min: 0", "3:10: pools[0].min: expected a whole number from 1 to 10000, found \"0\"; write for example 1"),
+            (
+                "min: 0",
+                "3:10: pools[0].min: at 0 nothing says when the last replica may leave; write 1, or add scale_to_zero: {after: auto}"
+            ),
+            (
+                "scale_to_zero: {after: 1}",
+                "3:28: pools[0].scale_to_zero.after: expected 1s to 7d, or auto, found \"1\"; write the unit, for example 1s"
+            ),
+            (
+                "min: 1\nscale_to_zero: {}",
+                "3:10: pools[0].min: 1 keeps the pool from zero; write 0, or scale_to_zero: off"
+            ),
             (
                 "min: [1]",
-                "3:10: pools[0].min: expected a whole number from 1 to 10000, found a list; write for example 1"
+                "3:10: pools[0].min: expected a whole number from 0 to 10000, found a list; write for example 1"
             ),
-            ("min:", "3:9: pools[0].min: expected a whole number from 1 to 10000, found nothing; write for example 1"),
+            ("min:", "3:9: pools[0].min: expected a whole number from 0 to 10000, found nothing; write for example 1"),
             ("policy: 5", "3:13: pools[0].policy: expected a mapping of keys to values, found \"5\""),
             ("policy:", "3:12: pools[0].policy: expected a mapping of keys to values, found nothing"),
             (

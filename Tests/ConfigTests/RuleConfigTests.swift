@@ -16,6 +16,10 @@ import Testing
 
     static let cases = [
         Case("min: 1") { _ in },
+        Case("scale_to_zero: off") { _ in },
+        Case("scale_to_zero: {}") { ($0.minimum, $0.scaleToZero) = (0, .init()) },
+        Case("min: 0\nscale_to_zero: {after: auto}") { ($0.minimum, $0.scaleToZero) = (0, .init()) },
+        Case("scale_to_zero: {after: 30m}") { ($0.minimum, $0.scaleToZero) = (0, .init(after: .seconds(1800))) },
         Case("objective: off") { $0.objective = nil },
         Case("objective: {share: 95%, wait: 30s}") { $0.objective = WaitObjective(share: 0.95, wait: .seconds(30)) },
         Case("target_load: 70%") { ($0.objective, $0.scaleUp.loadAbove) = (nil, 0.7) },
