@@ -1,16 +1,19 @@
 import Exporters
 import Exposition
-import Fleet
+package import Fleet
 import HTTPTypes
 package import Hummingbird
 import NIOCore
+import Policy
 import Synchronization
 
-/// The agent's own HTTP: what it knows, as Prometheus text, JSON and a page; and one way to make it read its
-/// configuration again.
+/// The agent's own HTTP: what it knows, as Prometheus text, JSON and a page; and ways to wake a pool and to make it read
+/// its configuration again.
 package struct AdminRoutes: Sendable {
     private let board: SnapshotBoard
-    private let mayReload: Bool
+    private let wakes: WakeBoard
+    private let mayChange: Bool
+    private let now: @Sendable () -> Timestamp
     private let reload: @Sendable () async -> ReloadResult
     private let scratch = Scratch()
 
@@ -24,13 +27,15 @@ package struct AdminRoutes: Sendable {
         let bytes = Mutex<[UInt8]>([])
     }
 
-    /// - Parameter mayReload: whether whoever can connect is trusted to ask for it; true on loopback.
+    /// - Parameter mayChange: whether whoever can connect is trusted to ask for a change; true on loopback.
     package init(
-        board: SnapshotBoard, mayReload: Bool,
-        reload: @escaping @Sendable () async -> ReloadResult
+        board: SnapshotBoard, wakes: WakeBoard = WakeBoard(), mayChange: Bool,
+        now: @escaping @Sendable () -> Timestamp, reload: @escaping @Sendable () async -> ReloadResult
     ) {
         self.board = board
-        self.mayReload = mayReload
+        self.wakes = wakes
+        self.mayChange = mayChange
+        self.now = now
         self.reload = reload
     }
 
@@ -46,6 +51,7 @@ package struct AdminRoutes: Sendable {
         router.get("/-/healthy") { _, _ in text(.ok, "healthy\n") }
         router.get("/-/ready") { _, _ in ready() }
         router.post("/-/reload") { _, _ in await reloaded() }
+        router.post("/-/wake") { request, _ in wake(request) }
         return router
     }
 
@@ -91,13 +97,29 @@ package struct AdminRoutes: Sendable {
     }
 
     private func reloaded() async -> Response {
-        guard mayReload else {
+        guard mayChange else {
             return text(.forbidden, "reload is served on loopback addresses only; send SIGHUP instead\n")
         }
         return switch await reload() {
         case .reloaded(let what): text(.ok, what + "\n")
         case .kept(let why): text(.badRequest, "kept the running configuration:\n" + why + "\n")
         }
+    }
+
+    /// Whoever needs the pool asks again until the answer is 200: a call is kept for a while only.
+    private func wake(_ request: Request) -> Response {
+        guard mayChange else { return text(.forbidden, "wake is served on loopback addresses only\n") }
+        guard let name = request.uri.queryParameters["pool"].map(String.init) else {
+            return text(.badRequest, "pool: expected a query parameter, such as ?pool=chat\n")
+        }
+        guard let pool = board.current.pools.first(where: { $0.pool.rawValue == name }) else {
+            return text(.notFound, "no decision is known for pool \(name)\n")
+        }
+        wakes.ask(for: pool.pool, at: now())
+        let serving = pool.output?.supply?.serving.count ?? 0
+        if serving > 0 { return text(.ok, "\(serving) serving\n") }
+        guard pool.authority == .act else { return text(.conflict, "not waking: \(pool.authority)\n") }
+        return text(.accepted, "waking\n")
     }
 
     // MARK: Bodies

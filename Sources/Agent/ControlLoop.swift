@@ -6,6 +6,7 @@ import Policy
 package struct ControlLoop<C: Clock>: Sendable where C.Duration == Duration {
     private let parts: PoolParts
     private let board: SnapshotBoard
+    private let wakes: WakeBoard
     private let logger: Logger
     private let clock: C
     private let wallClock: @Sendable () -> Timestamp
@@ -13,12 +14,13 @@ package struct ControlLoop<C: Clock>: Sendable where C.Duration == Duration {
 
     /// - Parameter afterTick: called with the ticker after every tick; the demo prints its lines there.
     package init(
-        parts: PoolParts, board: SnapshotBoard, logger: Logger, clock: C,
+        parts: PoolParts, board: SnapshotBoard, wakes: WakeBoard = WakeBoard(), logger: Logger, clock: C,
         wallClock: @escaping @Sendable () -> Timestamp,
         afterTick: @escaping @Sendable (PoolTicker) async -> Void = { _ in }
     ) {
         self.parts = parts
         self.board = board
+        self.wakes = wakes
         self.logger = logger
         self.clock = clock
         self.wallClock = wallClock
@@ -26,6 +28,7 @@ package struct ControlLoop<C: Clock>: Sendable where C.Duration == Duration {
     }
 
     /// Deadlines are counted from the first one, so ticks do not drift; those that a slow tick ran past are left out.
+    /// Being asked for a pool in which nobody serves makes for a tick in between.
     package func run() async {
         var ticker = await PoolTicker(parts: parts, at: wallClock(), logger: logger)
         let interval = parts.settings.interval
@@ -33,17 +36,30 @@ package struct ControlLoop<C: Clock>: Sendable where C.Duration == Duration {
         while !Task.isCancelled {
             let started = clock.now
             let now = wallClock()
-            await ticker.tick(at: now) { started.duration(to: clock.now) }
+            await ticker.tick(at: now, wake: wakes.take(parts.pool)) { started.duration(to: clock.now) }
             if Task.isCancelled { return }
             board.publish(ticker.snapshot, at: now)
             await afterTick(ticker)
             let behind = deadline.duration(to: clock.now) / interval
-            deadline = deadline.advanced(by: interval * max(1, Int(behind.rounded(.up))))
-            do {
-                try await clock.sleep(until: deadline, tolerance: nil)
-            } catch {
-                return
+            if behind >= 0 { deadline = deadline.advanced(by: interval * max(1, Int(behind.rounded(.up)))) }
+            let earliest = started.advanced(by: .seconds(1))
+            if ticker.canBeWoken, earliest < deadline {
+                await sleep(until: deadline, orAskedFrom: earliest)
+            } else {
+                try? await clock.sleep(until: deadline, tolerance: nil)
             }
+        }
+    }
+
+    private func sleep(until deadline: C.Instant, orAskedFrom earliest: C.Instant) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await clock.sleep(until: deadline, tolerance: nil) }
+            group.addTask {
+                await wakes.waitForCall(of: parts.pool)
+                try? await clock.sleep(until: earliest, tolerance: nil)
+            }
+            await group.next()
+            group.cancelAll()
         }
     }
 }

@@ -8,6 +8,7 @@ import ServiceLifecycle
 /// goes on from what history holds. Pools that did not change are not touched.
 package actor PoolSupervisor: Service {
     private let board: SnapshotBoard
+    private let wakes: WakeBoard
     private let logger: Logger
     private let wallClock: @Sendable () -> Timestamp
     private var loops: [PoolID: Task<Void, Never>] = [:]
@@ -18,10 +19,12 @@ package actor PoolSupervisor: Service {
     private static let patience: Duration = .seconds(3)
 
     package init(
-        board: SnapshotBoard, logger: Logger, wallClock: @escaping @Sendable () -> Timestamp,
+        board: SnapshotBoard, wakes: WakeBoard = WakeBoard(), logger: Logger,
+        wallClock: @escaping @Sendable () -> Timestamp,
         afterTick: @escaping @Sendable (PoolTicker) async -> Void = { _ in }
     ) {
         self.board = board
+        self.wakes = wakes
         self.logger = logger
         self.wallClock = wallClock
         self.afterTick = afterTick
@@ -32,8 +35,8 @@ package actor PoolSupervisor: Service {
         for parts in parts {
             await stop([parts.pool])
             let loop = ControlLoop(
-                parts: parts, board: board, logger: logger, clock: ContinuousClock(), wallClock: wallClock,
-                afterTick: afterTick)
+                parts: parts, board: board, wakes: wakes, logger: logger, clock: ContinuousClock(),
+                wallClock: wallClock, afterTick: afterTick)
             loops[parts.pool] = Task { await loop.run() }
         }
     }

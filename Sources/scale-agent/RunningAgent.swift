@@ -18,6 +18,7 @@ struct RunningAgent: Sendable {
     private let logger: Logger
     private let path: String?
     private let board: SnapshotBoard
+    private let wakes = WakeBoard()
     private let supervisor: PoolSupervisor
     private let assembly: Assembly
     private let current: ReloadState
@@ -34,7 +35,8 @@ struct RunningAgent: Sendable {
         self.afterTick = afterTick
         board = SnapshotBoard(
             version: ScaleAgent.version, startedAt: Surroundings.now(), dcgmNames: config.gpu.dcgmNames)
-        supervisor = PoolSupervisor(board: board, logger: logger, wallClock: Surroundings.now, afterTick: afterTick)
+        supervisor = PoolSupervisor(
+            board: board, wakes: wakes, logger: logger, wallClock: Surroundings.now, afterTick: afterTick)
         current = ReloadState(config: config)
         lock = try StateLock(folder: config.stateDirectory)
         assembly = Assembly(
@@ -81,7 +83,8 @@ struct RunningAgent: Sendable {
         -> some Service
     {
         let routes = AdminRoutes(
-            board: board, mayReload: listen.isLoopback, reload: { await reload() })
+            board: board, wakes: wakes, mayChange: listen.isLoopback, now: Surroundings.now,
+            reload: { await reload() })
         let logger = logger
         return Application(
             router: routes.router(),

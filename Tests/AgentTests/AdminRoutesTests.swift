@@ -27,10 +27,10 @@ import Testing
 
     private func answer(
         _ uri: String, _ headers: HTTPFields = [:], method: HTTPRequest.Method = .get, board: SnapshotBoard? = nil,
-        mayReload: Bool = true, reload: AdminRoutes.ReloadResult = .reloaded("done")
+        wakes: WakeBoard = WakeBoard(), mayChange: Bool = true, reload: AdminRoutes.ReloadResult = .reloaded("done")
     ) async throws -> TestResponse {
         let routes = AdminRoutes(
-            board: board ?? self.board(decided: true), mayReload: mayReload,
+            board: board ?? self.board(decided: true), wakes: wakes, mayChange: mayChange, now: { TestPool.start },
             reload: { reload })
         return try await Application(router: routes.router()).test(.router) { client in
             try await client.execute(uri: uri, method: method, headers: headers) { $0 }
@@ -132,8 +132,21 @@ import Testing
         let kept = try await answer("/-/reload", method: .post, reload: .kept(because: "line 3"))
         #expect(kept.status == .badRequest)
         #expect(String(buffer: kept.body).contains("line 3"))
-        #expect(try await answer("/-/reload", method: .post, mayReload: false).status == .forbidden)
+        #expect(try await answer("/-/reload", method: .post, mayChange: false).status == .forbidden)
         #expect(try await answer("/-/reload").status == .notFound)
+    }
+
+    @Test("a wake is noted for a pool that there is, and is for the trusted only")
+    func wake() async throws {
+        let wakes = WakeBoard()
+        #expect(
+            try await answer("/-/wake?pool=chat", method: .post, wakes: wakes, mayChange: false).status == .forbidden)
+        #expect(try await answer("/-/wake", method: .post, wakes: wakes).status == .badRequest)
+        #expect(try await answer("/-/wake?pool=other", method: .post, wakes: wakes).status == .notFound)
+        #expect(try await answer("/-/wake?pool=chat", wakes: wakes).status == .notFound)
+        #expect(wakes.take(TestPool.id) == nil)
+        #expect(try await answer("/-/wake?pool=chat", method: .post, wakes: wakes).status == .accepted)
+        #expect(wakes.take(TestPool.id) == TestPool.start && wakes.take(TestPool.id) == nil)
     }
 
     @Test("an unknown path is not found", arguments: ["/nothing", "/metrics/", "/api/v1", "/-/quit"])

@@ -1,6 +1,7 @@
 import Agent
 import Exporters
 import Fleet
+import Policy
 import Synchronization
 import TestSupport
 import Testing
@@ -8,15 +9,16 @@ import Testing
 @Suite struct ControlLoopTests {
     /// A loop on a manual clock, the moments of its ticks, and how long each tick takes by that clock.
     private func withLoop(
-        slow: [Int: Duration] = [:],
+        replicas: Int = 1, slow: [Int: Duration] = [:], wakes: WakeBoard = WakeBoard(),
         _ body: @Sendable (ManualClock, Ticks, Task<Void, Never>, SnapshotBoard) async throws -> Void
     ) async throws {
-        try await withPool(replicas: 1) { pool in
+        try await withPool(replicas: replicas) { pool in
+            if replicas == 0 { (pool.settings.minimum, pool.settings.scaleToZero) = (0, .init()) }
             let (clock, ticks) = (ManualClock(), Ticks())
             let board = SnapshotBoard(version: "test", startedAt: TestPool.start)
             await pool.prepare(0, load: 5)
             let loop = ControlLoop(
-                parts: try pool.parts(), board: board, logger: pool.quiet, clock: clock,
+                parts: try pool.parts(), board: board, wakes: wakes, logger: pool.quiet, clock: clock,
                 wallClock: { TestPool.start + clock.now.sinceStart },
                 afterTick: { _ in
                     let number = ticks.note(clock.now.sinceStart)
@@ -57,6 +59,27 @@ import Testing
             }
             #expect(await eventually { ticks.moments.count == 2 })
             #expect(ticks.moments == [.zero, .seconds(next)])
+        }
+    }
+
+    @Test(
+        "being asked for a pool at zero makes for a tick at once, at most one a second, and the next ones stay planned")
+    func wake() async throws {
+        let wakes = WakeBoard()
+        try await withLoop(replicas: 0, wakes: wakes) { clock, ticks, _, board in
+            #expect(await eventually { clock.nextDeadline?.sinceStart == .seconds(15) })
+            clock.advance(by: .milliseconds(200))
+            wakes.ask(for: TestPool.id, at: TestPool.start + .milliseconds(200))
+            #expect(await eventually { clock.nextDeadline?.sinceStart == .seconds(1) })
+            #expect(ticks.moments.count == 1)
+            clock.advance(by: .milliseconds(800))
+            #expect(await eventually { ticks.moments.count == 2 })
+            #expect(board.current.pools.first?.output?.decision.target == 1)
+            wakes.ask(for: TestPool.id, at: TestPool.start + .seconds(1))
+            #expect(await eventually { clock.nextDeadline?.sinceStart == .seconds(15) })
+            clock.advance(by: .seconds(14))
+            #expect(await eventually { ticks.moments.count == 3 })
+            #expect(ticks.moments == [.zero, .seconds(1), .seconds(15)])
         }
     }
 

@@ -37,7 +37,7 @@ actor FakeFleet: FleetInventory, FleetActuator {
         self.boot = boot
         self.endpoint = endpoint
         desired = count
-        for number in 1...count {
+        for number in 1..<count + 1 {
             replicas.append(Self.replica(number, endpoint, launchedAt: now - .seconds(7200)))
         }
         launches = count

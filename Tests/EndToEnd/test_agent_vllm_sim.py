@@ -335,3 +335,29 @@ def test_a_silent_engine_holds_the_size(start_agent, start_users, pool):
     # And it was the silence that held it.
     serving(agent, 1)
     eventually(lambda: len(pids(start_agent)) == 1, 10, "the other has ended")
+
+
+def test_an_idle_pool_goes_to_zero_and_comes_back_when_somebody_asks(start_agent, pool):
+    text = pool(minimum=0).replace("min: 0", "min: 0\n    scale_to_zero: {after: 2s}").replace("interval: 1s", "interval: 3s")
+    agent = start_agent(text.replace("maximum_age: 4s", "maximum_age: 9s")).ready()
+
+    def wake():
+        return request("POST", agent.url + "/-/wake?pool=chat").status
+
+    assert agent.pool()["target"] == 0 and agent.metric("scale_agent_at_zero") == 1, "it begins without replicas"
+    asked = time.monotonic()
+    assert wake() == 202
+    eventually(lambda: pids(start_agent), 2.5, "a replica is started before the next planned round")
+    eventually(lambda: wake() == 200, 20, "it serves", every=0.5)
+    assert served(complete(endpoints(agent.pool())[0], 5))
+    assert agent.metric("scale_agent_wakes_total", cause="asked", outcome="served") == 1
+    assert 0 < agent.metric("scale_agent_wake_seconds_total") <= time.monotonic() - asked
+
+    eventually(lambda: not pids(start_agent), 40, "nobody asks any more")
+    eventually(lambda: agent.metric("scale_agent_at_zero") == 1, 10, "it rests at zero")
+    assert agent.metric("scale_agent_drain_killed_requests_total") == 0
+    assert agent.stop(within=5) == 0
+    agent = start_agent().ready()
+    agent.after_ticks(2)
+    assert agent.pool()["target"] == 0 and not pids(start_agent), "a restart at zero stays there"
+    assert request("POST", agent.url + "/-/wake?pool=other").status == 404

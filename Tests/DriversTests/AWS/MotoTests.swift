@@ -14,11 +14,11 @@ struct MotoTests {
     private let action = ActionID(rawValue: "a-1")
 
     private func driver(
-        _ moto: MotoAccount, key: [String: String]? = nil, suffix: String = "",
+        _ moto: MotoAccount, key: [String: String]? = nil, suffix: String = "", minimum: Int = 1,
         around send: AWSSurroundings.Send? = nil
     ) async throws -> AutoScalingGroupDriver {
         let group = group + suffix
-        try await moto.createGroup(group)
+        try await moto.createGroup(group, minimum: minimum)
         let surroundings = AWSSurroundings.process(
             environment: (key ?? moto.environment).merging(["AWS_ENDPOINT_URL": moto.url]) { $1 },
             send: send ?? moto.transport.send)
@@ -85,6 +85,18 @@ struct MotoTests {
         let victims = try await fleet.describe().replicas.filter { $0.group == second.id }.prefix(1).map(\.id)
         _ = try await fleet.submit(.remove(victims, in: second.id), id: action)
         #expect(try await fleet.describe().groups?.map(\.desired) == [2, 2])
+    }
+
+    @Test func `a group without a minimum goes to zero and comes back`() async throws {
+        let moto = try MotoAccount.current
+        let driver = try await driver(moto, minimum: 0)
+        let all = try await driver.describe().replicas.map(\.id)
+        _ = try await driver.submit(.remove(all), id: action)
+        let empty = try await driver.describe()
+        #expect(empty.desired == 0 && empty.replicas.allSatisfy { $0.state == .terminating })
+        #expect(try await driver.submit(.grow(to: 1), id: action).reference != nil)
+        let back = try await driver.describe()
+        #expect(back.desired == 1 && back.replicas.count { $0.state == .ready } == 1)
     }
 
     @Test(arguments: [
@@ -207,12 +219,12 @@ final class MotoAccount: Sendable {
         transport.shutdown()
     }
 
-    /// A group of 1 to 5 instances with 2 running.
-    func createGroup(_ name: String) async throws {
+    /// A group of up to 5 instances with 2 running.
+    func createGroup(_ name: String, minimum: Int) async throws {
         try await ask(
             "autoscaling", "CreateAutoScalingGroup",
             [
-                "AutoScalingGroupName": name, "LaunchConfigurationName": "lc", "MinSize": "1", "MaxSize": "5",
+                "AutoScalingGroupName": name, "LaunchConfigurationName": "lc", "MinSize": "\(minimum)", "MaxSize": "5",
                 "DesiredCapacity": "2", "AvailabilityZones.member.1": "us-east-1a",
             ])
     }
