@@ -167,8 +167,9 @@ enum SampleSnapshot {
                 arrivals: 40 + Double(slot % 240) / 10, forecast: nil, ready: 4, booting: 0, boot: .seconds(420),
                 capacity: 16, now: now - .seconds(15 * (5760 - slot)))
         }
-        return choice ?? shadows.step(
-            arrivals: nil, forecast: nil, ready: 4, booting: 0, boot: .seconds(420), capacity: 16, now: now)
+        return choice
+            ?? shadows.step(
+                arrivals: nil, forecast: nil, ready: 4, booting: 0, boot: .seconds(420), capacity: 16, now: now)
     }
 
     private static var forecast: PoolForecast {

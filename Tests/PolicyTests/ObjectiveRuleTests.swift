@@ -88,8 +88,8 @@ import Testing
             pool.run(.seconds(3600))
             return pool.log.first { $0.output.cordoned > 0 }.map { ($0.at - start).seconds }
         }
-        #expect(leaves(nil) == 120)
-        #expect(leaves(.seconds(900)) == 1020)
+        #expect(leaves(nil) == 360)
+        #expect(leaves(.seconds(900)) == 1260)
     }
 
     @Test("replicas that are paid for leave at the end of their hour, whatever moment the objective chose")

@@ -25,7 +25,7 @@ import Testing
         (pool.silent, pool.running) = ([], 0)
         let first = pool.tick()
         #expect(first.decision.target == first.decision.current && first.cordoned == 0)
-        #expect(sizing == .learned || pool.tick().cordoned > 0, "the second is believed")
+        #expect(sizing != .thresholds || pool.tick().cordoned > 0, "the second is believed")
     }
 
     @Test("P3: a source that flickers moves nothing", arguments: Sizing.allCases, [1, 5])

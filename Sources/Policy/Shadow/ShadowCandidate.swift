@@ -51,8 +51,9 @@ extension ShadowCandidate {
     /// How many candidates share a signal.
     static let perSignal = delays.count * bands.count
 
-    /// Followed until there is evidence: shrinks after one boot time, aims at a load of 85 %.
-    static let first = (levels.count + 1) * perSignal + bands.count
+    /// Followed until there is evidence: aims at a load of 85 %, shrinks after two minutes and two boots, since a young pool
+    /// does not know whether what has gone comes back.
+    static let first = (levels.count + 1) * perSignal + 2 * bands.count
 
     /// The candidate that differs from this one by the next lower or higher signal of its kind; `nil` at the end.
     static func neighbour(of index: Int, by step: Int) -> Int? {
