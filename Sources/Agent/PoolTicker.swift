@@ -112,8 +112,10 @@ package struct PoolTicker: Sendable {
         do {
             return try await history.learned(by: pool, settings, since: kept, before: now)
         } catch {
-            logger.error("history cannot be read: nothing is learned from it", metadata: ["error": "\(error)"])
-            return PoolLearning(settings)
+            logger.error("recorded ticks cannot be read: nothing is learned from them", metadata: ["error": "\(error)"])
+            var learning = kept?.learning ?? PoolLearning(settings)
+            _ = learning.adopt(settings)
+            return learning
         }
     }
 

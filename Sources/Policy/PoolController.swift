@@ -77,7 +77,8 @@ package struct PoolController: Sendable {
         var tick = TickContext(
             now: input.now, settings: settings, memory: memory, fleet: fleet, observation: input.observation,
             supply: supply, demand: demand, capacity: capacity)
-        let work = work(demand, input.observation, supply, now: input.now)
+        tick.lateBoots = supply.lateBoots(fleet, memory, settings, now: input.now)
+        let work = work(demand, input.observation, supply, lateBoots: tick.lateBoots, now: input.now)
         let lesson = learning?.learn(work, settings, now: input.now)
         tick.choice = lesson?.choice
         tick.forecast = forecast(lesson?.forecast, work, paidFor: tick.nextPaidFor, &events)
@@ -104,7 +105,7 @@ package struct PoolController: Sendable {
 
     /// - Parameter supply: `nil` when the control plane does not answer.
     private mutating func work(
-        _ demand: Demand, _ observation: PoolObservation, _ supply: Supply?, now: Timestamp
+        _ demand: Demand, _ observation: PoolObservation, _ supply: Supply?, lateBoots: Int = 0, now: Timestamp
     ) -> PoolWork {
         var meter = memory.work ?? WorkMeter()
         let (arrivals, backlog) = meter.measure(demand, observation, interval: settings.interval, now: now)
@@ -114,10 +115,12 @@ package struct PoolController: Sendable {
         case .replicas(let replicas): spare = replicas
         case .ratio(let ratio): share = ratio
         }
+        // Neither spare replicas nor boots that come late are the objective's: it would keep them, and more would be added.
+        let sparesBooting = supply.map { max(0, spare - $0.serving.count) } ?? 0
         return PoolWork(
             arrivals: arrivals, backlog: backlog, capacity: capacity.map { $0 / (1 + share) },
             ready: supply.map { max(0, $0.serving.count - spare) },
-            booting: supply.map { $0.booting.count + $0.undelivered },
+            booting: supply.map { max(0, $0.booting.count + $0.undelivered - sparesBooting - lateBoots) },
             boot: memory.boots.p90(expected: settings.boot.expected))
     }
 

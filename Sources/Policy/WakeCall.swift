@@ -110,6 +110,12 @@ extension TickContext {
 
 extension Supply {
     func isAtZero(_ fleet: FleetState) -> Bool {
-        undelivered == 0 && fleet.replicas.allSatisfy { $0.state == .terminating || $0.state == .stopped }
+        undelivered == 0
+            && fleet.replicas.allSatisfy { replica in
+                switch replica.state {
+                case .terminating, .stopped, .failed: true
+                case .booting, .ready: false
+                }
+            }
     }
 }

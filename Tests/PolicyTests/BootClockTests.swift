@@ -69,6 +69,7 @@ import Testing
         for (index, age) in ages.enumerated() {
             tick.fleet.replicas[serving + index].launchedAt = tick.now - .seconds(age)
         }
+        tick.lateBoots = tick.supply.lateBoots(tick.fleet, tick.memory, tick.settings, now: tick.now)
         #expect(BootCredit().propose(tick, target: target)?.target == needed)
         let isHeld = !ages.isEmpty && measured < BootClock.needed
         #expect(BootsInFlight().propose(tick, target: 2)?.target == (isHeld ? tick.current : nil))

@@ -67,6 +67,15 @@ import Testing
         #expect(pool.size == 7)
     }
 
+    @Test("spare replicas on their way are not ordered again", arguments: [0, 1, 2], [true, false])
+    func spare(replicas: Int, isKnown: Bool) {
+        var pool = VirtualPool(replicas: replicas, boot: .seconds(420), by: .objective) { $0.headroom = .replicas(2) }
+        pool.running = 4
+        if !isKnown { pool.silent = Set(1...replicas + 1) }
+        pool.run(.seconds(1800))
+        #expect(pool.log.allSatisfy { ($0.output.decision.target ?? 0) <= 3 })
+    }
+
     @Test("cooldowns and dwell hold where they are set, and only there")
     func pace() {
         func orders(_ cooldown: Duration?) -> [Double] {

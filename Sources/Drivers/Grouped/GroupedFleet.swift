@@ -26,33 +26,39 @@ package actor GroupedFleet: FleetInventory, FleetActuator {
     }
 
     package func describe() async throws(DriverError) -> FleetState {
-        let answers = await withTaskGroup(of: (GroupID, Result<FleetState, DriverError>).self) { tasks in
-            for member in members {
-                tasks.addTask {
-                    do throws(DriverError) {
-                        return (member.settings.id, .success(try await member.inventory.describe()))
-                    } catch {
-                        return (member.settings.id, .failure(error))
-                    }
-                }
-            }
-            var answers: [GroupID: Result<FleetState, DriverError>] = [:]
-            for await (id, answer) in tasks { answers[id] = answer }
+        let answers = await withTaskGroup(of: Answer.self) { tasks in
+            for member in members { tasks.addTask { await Self.ask(member) } }
+            var answers: [Answer] = []
+            for await answer in tasks { answers.append(answer) }
             return answers
         }
-        return try FleetState(
-            merging: members.map { member in
-                let id = member.settings.id
-                var reading = GroupReading(settings: member.settings, latest: latest[id])
-                switch answers[id] {
-                case .success(let state)?:
-                    reading.latest = state
-                    latest[id] = state
-                case .failure(let error)?: reading.error = error
-                case nil: reading.error = .unreachable(message: "group \(id) was not asked")
-                }
-                return reading
-            })
+        var readings: [GroupReading] = []
+        for member in members {
+            let id = member.settings.id
+            let answer = answers.first { $0.id == id }
+            if let state = answer?.state { latest[id] = state }
+            var reading = GroupReading(settings: member.settings, latest: latest[id])
+            if answer?.state == nil {
+                reading.error = answer?.error ?? .unreachable(message: "group \(id) was not asked")
+            }
+            readings.append(reading)
+        }
+        return try FleetState(merging: readings)
+    }
+
+    private struct Answer: Sendable {
+        var id: GroupID
+        var state: FleetState?
+        var error: DriverError?
+    }
+
+    /// In a function of its own: with the typed error caught inside the task's closure, optimised builds lost answers.
+    private static func ask(_ member: Member) async -> Answer {
+        do {
+            return Answer(id: member.settings.id, state: try await member.inventory.describe())
+        } catch {
+            return Answer(id: member.settings.id, error: error)
+        }
     }
 
     package func submit(_ action: ScalingAction, id: ActionID) async throws(DriverError) -> Receipt {

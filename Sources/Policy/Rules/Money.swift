@@ -47,7 +47,11 @@ struct BudgetLimit: Rule {
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         guard let budget = tick.settings.budget else { return nil }
         let configured = tick.settings.usdPerHour
-        guard let prices = tick.fleet.pricesPerHour(else: configured), let price = prices.max() ?? configured else {
+        // The dearest that may be ordered, be it there or not.
+        let groups = (tick.fleet.groups ?? []).compactMap(\.usdPerHour).max()
+        guard let prices = tick.fleet.pricesPerHour(else: configured),
+            let price = (prices + [groups].compactMap { $0 }).max() ?? configured
+        else {
             return Proposal(target, .priceUnknown, isNotice: true)
         }
         let bounds = [hourly(budget), daily(budget, tick, price)].compactMap { $0 }

@@ -75,20 +75,30 @@ struct BootCredit: Rule {
     let kind = RuleKind.need
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        let (booting, clock, expected) = (tick.supply.booting, tick.memory.boots, tick.settings.boot.expected)
-        guard !booting.isEmpty, clock.isKnown, target > tick.supply.serving.count else { return nil }
+        let late = tick.lateBoots
+        guard late > 0 else { return nil }
+        // The objective has not counted the late ones. Otherwise boots that are not needed need nobody in their place.
+        let more = tick.isSteered ? late : min(late, target - tick.supply.serving.count)
+        guard more > 0 else { return nil }
+        return Proposal(
+            target + more,
+            .bootsCredited(boots: tick.supply.booting.count, inTime: Double(tick.supply.booting.count - late)))
+    }
+}
+
+extension Supply {
+    /// Boots that are expected not to be over by the time at which one ordered now would be; 0 until any are known.
+    func lateBoots(_ fleet: FleetState, _ memory: PoolMemory, _ settings: PolicySettings, now: Timestamp) -> Int {
+        let (clock, expected) = (memory.boots, settings.boot.expected)
+        guard !booting.isEmpty, clock.isKnown else { return 0 }
         let lead = clock.p90(expected: expected)
-        let grace = max(tick.settings.interval * 2, lead / 10)
+        let grace = max(settings.interval * 2, lead / 10)
         let inTime = booting.reduce(0) { sum, id in
-            let launched = tick.fleet.replicas.first { $0.id == id }?.launchedAt ?? tick.memory.booting.since(id)
-            let age = max(.zero, tick.now - (launched ?? tick.now) - grace)
+            let launched = fleet.replicas.first { $0.id == id }?.launchedAt ?? memory.booting.since(id)
+            let age = max(.zero, now - (launched ?? now) - grace)
             return sum + clock.chance(within: lead, age: age, expected: expected)
         }
-        let late = wholeReplicas((Double(booting.count) - inTime).rounded())
-        guard late > 0 else { return nil }
-        // Boots that are not needed need nobody in their place.
-        let more = min(late, target - tick.supply.serving.count)
-        return Proposal(target + more, .bootsCredited(boots: booting.count, inTime: inTime))
+        return wholeReplicas((Double(booting.count) - inTime).rounded())
     }
 }
 

@@ -58,6 +58,8 @@ package struct TickContext: Sendable {
     package var capacity: Double?
     /// `nil` where nobody forecasts, and before the first sample.
     package var forecast: PoolForecast?
+    /// Boots that are expected not to be over by the time at which one ordered now would be.
+    package var lateBoots = 0
     /// `nil` where load sizes the pool and not an objective.
     package var choice: ShadowChoice?
 
