@@ -1,6 +1,6 @@
 import CNVML
+import Dispatch
 import Fleet
-import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -33,12 +33,14 @@ private struct FakeDriver {
 }
 
 private let driver = Mutex(FakeDriver())
+/// Where a wedged call waits to be let go.
+private let gate = DispatchSemaphore(value: 0)
 
 /// A library with some of the functions; the others are missing as in another version.
 @Sendable private func library() -> cnvml? {
     var library = cnvml()
     library.start = {
-        while driver.withLock(\.isWedged) { usleep(1000) }
+        if driver.withLock(\.isWedged) { _ = gate.wait(timeout: .now() + 60) }
         return driver.withLock { $0.start() }
     }
     library.stop = {
@@ -175,6 +177,7 @@ struct NVMLTests {
             #expect(observation.gpus.map(\.uuid) == ["GPU-t"] && observation.source == .nvidiaSMI)
         }
         driver.withLock { $0.isWedged = false }
+        gate.signal()
         #expect(await eventually { await collector.read(now: at(60)).source == .nvml })
         #expect(driver.withLock(\.starts) == 1)
     }
@@ -187,10 +190,14 @@ struct NVMLTests {
         #expect(observation.error == "NVML has not returned from an earlier call; the driver may hang")
         #expect(!observation.absent)
         driver.withLock { $0.isWedged = false }
-        var isBack = false
-        for minute in 1...100 where !isBack {
-            isBack = await collector.read(now: at(minute * 1000)).source == .nvml
-            _ = await eventually(within: .milliseconds(50)) { false }
+        gate.signal()
+        let looks = Mutex(0)
+        let isBack = await eventually {
+            let look = looks.withLock { count in
+                count += 1
+                return count
+            }
+            return await collector.read(now: at(look * 1000)).source == .nvml
         }
         #expect(isBack)
     }
