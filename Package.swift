@@ -51,6 +51,7 @@ let package = Package(
         core("Policy", ["Fleet", "Forecast"], crunchesNumbers: true),
         core("Simulator", ["Fleet", "Forecast", "Policy"], crunchesNumbers: true),
         core("Exporters", ["Fleet", "Forecast", "Policy", "Exposition"]),
+        core("Admission", ["Fleet"]),
 
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -112,6 +113,7 @@ let package = Package(
         tests("PolicyTests", ["Fleet", "Forecast", "Policy"]),
         tests("SimulatorTests", ["Fleet", "Forecast", "Policy", "Simulator"]),
         tests("ExportersTests", ["Fleet", "Forecast", "Policy", "Exporters", "Exposition"]),
+        tests("AdmissionTests", ["Fleet", "Admission"]),
         tests("TransportTests", ["Fleet", "Transport"]),
         tests("CollectorsTests", ["Fleet", "Exposition", "Transport", "Collectors", "CNVML"]),
         tests("DriversTests", ["Fleet", "Transport", "Drivers"]),

@@ -12,6 +12,7 @@ import Testing
         "Policy": ["Fleet", "Forecast"],
         "Simulator": ["Fleet", "Forecast", "Policy"],
         "Exporters": ["Fleet", "Exposition", "Forecast", "Policy"],
+        "Admission": ["Fleet"],
     ]
 
     @Test("a core target is pure", arguments: try manifestCoreTargets())
