@@ -16,16 +16,17 @@ package actor PoolSupervisor: Service {
 
     /// How long a loop may take to leave when the process stops. A call that is still under way then has its intent in
     /// history, and is settled at the next start.
-    private static let patience: Duration = .seconds(3)
+    private let patience: Duration
 
     package init(
         board: SnapshotBoard, wakes: WakeBoard = WakeBoard(), logger: Logger,
-        wallClock: @escaping @Sendable () -> Timestamp,
+        patience: Duration = .seconds(3), wallClock: @escaping @Sendable () -> Timestamp,
         afterTick: @escaping @Sendable (PoolTicker) async -> Void = { _ in }
     ) {
         self.board = board
         self.wakes = wakes
         self.logger = logger
+        self.patience = patience
         self.wallClock = wallClock
         self.afterTick = afterTick
     }
@@ -58,7 +59,7 @@ package actor PoolSupervisor: Service {
             finish.finish()
         }
         let limit = Task {
-            try? await Task.sleep(for: Self.patience)
+            try? await Task.sleep(for: patience)
             finish.finish()
         }
         for await _ in done {}

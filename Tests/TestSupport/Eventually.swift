@@ -2,7 +2,7 @@
 ///
 /// For what cannot be awaited; everything of ours is tested without waiting.
 package func eventually(
-    within limit: Duration = .seconds(20), _ condition: @Sendable () async throws -> Bool
+    within limit: Duration = .seconds(60), _ condition: @Sendable () async throws -> Bool
 ) async rethrows -> Bool {
     let end = ContinuousClock.now + limit
     while ContinuousClock.now < end {

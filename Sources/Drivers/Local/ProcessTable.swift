@@ -64,8 +64,7 @@ enum ProcessTable {
     static func marked(state: String, pool: PoolID, skipping: Set<pid_t>) -> [MarkedProcess] {
         pids().compactMap { pid in
             guard pid != getpid(), let before = stat(pid), !before.isZombie, !skipping.contains(before.session),
-                let environ = read("/proc/\(pid)/environ", limit: 1 << 20, ownedBy: geteuid()),
-                let markers = ReplicaMarkers(environ: environ), markers.state == state,
+                let environ = environment(of: before), let markers = ReplicaMarkers(environ: environ), markers.state == state,
                 markers.pool == pool,
                 // The pid still means the process whose environment was read.
                 let after = stat(pid), after.startTicks == before.startTicks
@@ -76,6 +75,18 @@ enum ProcessTable {
 
     /// Whether `/proc` shows us ourselves; where it does not, an empty scan would mean nothing.
     static var isReadable: Bool { stat(getpid()) != nil }
+
+    /// The environment of a process of this user. While a process replaces itself (exec) it reads as empty for a moment,
+    /// and a replica that is missed then would be started twice: so a user's process is asked again.
+    private static func environment(of process: ProcessStat) -> [UInt8]? {
+        for attempt in 1...4 {
+            guard let bytes = read("/proc/\(process.pid)/environ", limit: 1 << 20, ownedBy: geteuid()) else { return nil }
+            // Threads of the kernel have no session, and never an environment.
+            if !bytes.isEmpty || process.session == 0 || attempt == 4 { return bytes }
+            usleep(1000)
+        }
+        return nil
+    }
 
     private static func pids() -> [pid_t] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []

@@ -48,7 +48,7 @@ struct FakeTool {
     func remove() { try? FileManager.default.removeItem(atPath: folder) }
 
     /// A collector that runs it once a reading.
-    func collector(deadline: Duration = .seconds(10), outputLimit: Int = 4 * 1_048_576) -> GPUCollector {
+    func collector(deadline: Duration = .seconds(60), outputLimit: Int = 4 * 1_048_576) -> GPUCollector {
         GPUCollector(
             executable: path, usesNVML: false, staysOpen: false, deadline: deadline, outputLimit: outputLimit)
     }

@@ -12,7 +12,7 @@ struct NvidiaSMILoopTests {
         "<?xml version=\"1.0\" ?>\n<nvidia_smi_log>\n<gpu id=\"0:0A:0.0\"><uuid>\(uuid)</uuid></gpu>\n</nvidia_smi_log>\n"
     }
 
-    private func collector(_ tool: FakeTool, deadline: Duration = .seconds(20), outputLimit: Int = 1_000_000)
+    private func collector(_ tool: FakeTool, deadline: Duration = .seconds(60), outputLimit: Int = 1_000_000)
         -> GPUCollector
     {
         GPUCollector(executable: tool.path, usesNVML: false, deadline: deadline, outputLimit: outputLimit)
@@ -81,9 +81,9 @@ struct NvidiaSMILoopTests {
         let tool = try FakeTool()
         defer { tool.remove() }
         try tool.runs("trap '' TERM INT HUP; while :; do sleep 1; done")
-        let collector = collector(tool, deadline: .seconds(2))
+        let collector = collector(tool, deadline: .seconds(5))
         let observation = await collector.read(now: at(0))
-        #expect(observation.error == "nvidia-smi gave no answer within 2.0 s and was killed")
+        #expect(observation.error == "nvidia-smi gave no answer within 5.0 s and was killed")
         #expect(try await tool.lastProcessEnds())
     }
 
