@@ -34,7 +34,8 @@ extension AdmissionController {
     mutating func settleWake(_ desk: Int) {
         if drain != nil { refuseHeld(desk, drainRefusal) }
         if desks[desk].queue.isEmpty {
-            if desks[desk].lease?.keptUntil.map({ $0 <= now }) ?? true { endWake(desk, .abandoned) }
+            let isKept = desks[desk].lease?.keptUntil.map { now < $0 } ?? false
+            if !isKept || drain != nil { endWake(desk, .abandoned) }
         } else if desks[desk].heldWakers == 0, !desks[desk].isComing, desks[desk].lease?.isAsked != true {
             refuseHeld(desk, Refusal(.modelAsleep, "The model went to sleep, and the key may not wake it."))
         } else {

@@ -48,9 +48,10 @@ package struct AdmissionController: Sendable {
     package mutating func handle(_ event: AdmissionEvent, now: Timestamp) -> [AdmissionAction] {
         self.now = max(self.now, now)
         actions.removeAll(keepingCapacity: true)
-        fireTimers()
+        // What has happened comes before what is due, so that nobody is cut, or told to wait, who is through already.
         take(event)
         settleTouched()
+        fireTimers()
         tellWake()
         return actions
     }
