@@ -11,7 +11,7 @@ package struct PoolObservation: Hashable, Sendable, Codable {
 
     package init(at: Timestamp, engines: [EngineObservation], enginesAreReplicas: Bool = true, held: Double? = nil) {
         self.at = at
-        self.engines = engines.sorted { $0.id < $1.id }
+        self.engines = engines.inOrder { $0.id < $1.id }
         self.enginesAreReplicas = enginesAreReplicas
         self.held = held
     }

@@ -84,6 +84,6 @@ package struct FleetState: Hashable, Sendable, Codable {
         self.maximum = maximum
         self.shortage = shortage
         self.groups = groups
-        self.replicas = replicas.sorted { $0.id < $1.id }
+        self.replicas = replicas.inOrder { $0.id < $1.id }
     }
 }

@@ -78,7 +78,7 @@ struct ActionPlan {
     private func removal(of ids: [ReplicaID], orReplacement: Bool = false) -> ScalingAction? {
         guard !ids.isEmpty else { return nil }
         for place in tick.placement.places {
-            let mine = ids.filter { replica($0)?.group == place.group.id }
+            let mine = ids.filter { isIn(place, $0) }
             let room = place.present - (place.group.minimum ?? 0)
             if mine.isEmpty || room <= 0 && !orReplacement { continue }
             let action: ScalingAction =
@@ -94,8 +94,8 @@ struct ActionPlan {
     }
 
     private mutating func removeDrained() {
-        for drained in tick.memory.draining where tick.supply.draining.contains(drained.id) {
-            if uncordon.contains(drained.id) { continue }
+        let draining = Set(tick.supply.draining).subtracting(uncordon)
+        for drained in tick.memory.draining where draining.contains(drained.id) {
             // What the cloud takes would be replaced by its group: it leaves by order, at the last moment.
             let goes = leavesAt(drained.id).map { $0 - tick.now <= tick.settings.interval * 2 } ?? false
             let overdue = goes || tick.now - drained.since >= tick.settings.drainDeadline
@@ -106,23 +106,26 @@ struct ActionPlan {
                     id: drained.id, since: drained.since, cutRequests: idle ? 0 : requests(drained.id) ?? 0))
         }
         action = removal(of: leaving.map(\.id))
-        if case .remove(let ids, _) = action { leaving.removeAll { !ids.contains($0.id) } } else { leaving = [] }
+        guard case .remove(let ids, _) = action else { return leaving = [] }
+        let gone = Set(ids)
+        leaving.removeAll { !gone.contains($0.id) }
     }
 
     private mutating func shrink(by surplus: Int) {
-        let boots = tick.supply.booting.filter { tick.paidFor($0) == .zero }.sorted {
-            (rank($0), launched($0), $0) > (rank($1), launched($1), $1)
-        }
+        let boots = tick.supply.booting.filter { tick.paidFor($0) == .zero }
+            .map { (rank($0), launched($0), id: $0) }.sorted { $0 > $1 }.map(\.id)
         let victims = tick.supply.serving.filter(mayLeave).map(victimOrder).sorted { $0 < $1 }
         var kept = tick.placement.places.map { place in
-            let counted = (tick.supply.serving + tick.supply.booting).count { replica($0)?.group == place.group.id }
+            let counted = tick.supply.serving.count { isIn(place, $0) } + tick.supply.booting.count { isIn(place, $0) }
             return (group: place.group, count: counted)
         }
         /// The first ones that leave every group its base.
         func first(_ count: Int, of ids: [ReplicaID]) -> [ReplicaID] {
             var chosen: [ReplicaID] = []
-            for id in ids where chosen.count < count {
-                guard let index = kept.firstIndex(where: { $0.group.id == replica(id)?.group }),
+            for id in ids {
+                if chosen.count >= count { break }
+                let group = replica(id)?.group
+                guard let index = kept.firstIndex(where: { $0.group.id == group }),
                     kept[index].group.answers,
                     kept[index].count > max(kept[index].group.base, kept[index].group.minimum ?? 0)
                 else { continue }
@@ -161,7 +164,8 @@ struct ActionPlan {
 
     /// The place of its group in the fail-over order.
     private func rank(_ id: ReplicaID) -> Int {
-        tick.fleet.groups?.firstIndex { $0.id == replica(id)?.group } ?? 0
+        guard let groups = tick.fleet.groups, let group = replica(id)?.group else { return 0 }
+        return groups.firstIndex { $0.id == group } ?? 0
     }
 
     private func isKnownIdle(_ id: ReplicaID, since: Timestamp) -> Bool {
@@ -181,14 +185,20 @@ struct ActionPlan {
         guard tick.paidFor(id) == .zero else { return false }
         guard tick.observation.enginesAreReplicas else { return true }
         guard let engine = engine(id), let age = engine.age, age < tick.settings.interval else { return false }
-        return engine.condition == .answering || engine.condition == .leftoverGauges
+        return engine.condition.tellsLoad
     }
 
     private func isBootingByTheControlPlane(_ id: ReplicaID) -> Bool {
         if case .booting = replica(id)?.state { true } else { false }
     }
 
-    private func replica(_ id: ReplicaID) -> Replica? { tick.fleet.replicas.first { $0.id == id } }
+    private func replica(_ id: ReplicaID) -> Replica? {
+        tick.fleet.replicas.place(of: id).map { tick.fleet.replicas[$0] }
+    }
+
+    private func isIn(_ place: Placement.Place, _ id: ReplicaID) -> Bool {
+        tick.fleet.replicas.place(of: id).flatMap { tick.fleet.replicas[$0].group } == place.group.id
+    }
 
     /// When it is taken away, of those that leave before one that is ordered now would serve.
     private func leavesAt(_ id: ReplicaID) -> Timestamp? {
@@ -197,14 +207,16 @@ struct ActionPlan {
 
     private func engine(_ id: ReplicaID) -> EngineObservation? {
         guard tick.observation.enginesAreReplicas else { return nil }
-        return tick.observation.engines.first { $0.id == id }
+        return tick.observation.engines.place(of: id).map { tick.observation.engines[$0] }
     }
 
     private func requests(_ id: ReplicaID) -> Double? {
-        engine(id).flatMap { $0.condition == .leftoverGauges ? 0 : $0.requests }
+        guard let engine = engine(id) else { return nil }
+        if case .leftoverGauges = engine.condition { return 0 }
+        return engine.requests
     }
 
     private func launched(_ id: ReplicaID) -> Timestamp {
-        replica(id)?.launchedAt ?? Timestamp(millisecondsSince1970: 0)
+        tick.fleet.launchedAt(id) ?? Timestamp(millisecondsSince1970: 0)
     }
 }

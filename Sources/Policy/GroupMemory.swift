@@ -79,11 +79,14 @@ extension PoolMemory {
 }
 
 extension FleetState {
+    /// `nil` as well where nobody knows such a replica.
+    func launchedAt(_ id: ReplicaID) -> Timestamp? { replicas.place(of: id).flatMap { replicas[$0].launchedAt } }
+
     /// Replicas that the group works towards and does not list.
     func undelivered(in group: GroupState) -> Int { max(0, (group.desired ?? 0) - listed(in: group)) }
 
     /// Replicas that the group counts in its size.
     func listed(in group: GroupState) -> Int {
-        replicas.count { $0.group == group.id && $0.state != .terminating && $0.state != .stopped }
+        replicas.indices.count { replicas[$0].isListed && replicas[$0].group == group.id }
     }
 }

@@ -5,7 +5,7 @@ import Forecast
 ///
 /// A value without clock, I/O or randomness. Equal settings, memory and input give an equal output.
 package struct PoolController: Sendable {
-    package var settings: PolicySettings
+    @Shared package var settings: PolicySettings
     package private(set) var memory: PoolMemory
     /// `nil` where nothing is learned: demand is then met as it comes.
     package private(set) var learning: PoolLearning?
@@ -30,7 +30,7 @@ package struct PoolController: Sendable {
         pool: PoolID, settings: PolicySettings, memory: PoolMemory = PoolMemory(), learning: PoolLearning? = nil
     ) {
         self.pool = pool
-        self.settings = settings
+        _settings = Shared(wrappedValue: settings)
         self.memory = memory
         self.learning = learning
     }
@@ -54,9 +54,9 @@ package struct PoolController: Sendable {
             var output = TickOutput(
                 decision: decision, supply: nil, demand: demand, events: past, nextTick: input.now + settings.interval)
             let work = work(demand, input.observation, nil, now: input.now)
-            let lesson = learning?.learn(work, settings, now: input.now)
             output.work = work
-            output.forecast = forecast(lesson?.forecast, work, &output.events)
+            let settings = settings
+            output.forecast = trusted(learning?.learn(work, settings, now: input.now).forecast, &output.events)
             return output
         }
 
@@ -69,23 +69,29 @@ package struct PoolController: Sendable {
         noteResize(fleet, &events, now: input.now)
         learnCapacity(input.observation, supply, now: input.now)
 
-        var demand = demand(input.observation, supply)
+        var demand = Demand(
+            input.observation, leaving: Set(supply.draining + supply.stuck), lost: Set(supply.lost), capacity: capacity)
         if settings.scaleToZero != nil, supply.isAtZero(fleet), input.wake == nil, memory.wake == nil {
             demand.settleAtZero()
         }
         noteSpending(fleet, now: input.now)
         var tick = TickContext(
-            now: input.now, settings: settings, memory: memory, fleet: fleet, observation: input.observation,
+            now: input.now, settings: _settings, memory: memory, fleet: fleet, observation: input.observation,
             supply: supply, demand: demand, capacity: capacity)
         tick.lateBoots = supply.lateBoots(fleet, memory, settings, now: input.now)
         let work = work(demand, input.observation, supply, lateBoots: tick.lateBoots, now: input.now)
-        let lesson = learning?.learn(work, settings, now: input.now)
+        let lesson = learning?.learn(work, tick.settings, paidFor: tick.nextPaidFor, now: input.now)
         tick.choice = lesson?.choice
-        tick.forecast = forecast(lesson?.forecast, work, paidFor: tick.nextPaidFor, &events)
+        tick.forecast = trusted(lesson?.forecast, &events)
         events += memory.noteWake(input.wake, tick)
         memory.noteIdle(input.wake, tick)
-        tick.memory = memory
-        var decision = decide(&tick)
+        if (tick.memory.wake, tick.memory.idleSince) != (memory.wake, memory.idleSince) { tick.memory = memory }
+        var decision = Decision(current: tick.current, target: 0, steps: [])
+        let needed = Self.ask(Self.needs, tick, target: 0, &decision.steps)
+        noteCalm(needed: needed, tick)
+        if tick.memory.calmSince != memory.calmSince { tick.memory = memory }
+        decision.target = Self.ask(Self.rest, tick, target: needed, &decision.steps)
+        memory.wasBlind = tick.isBlind
 
         var action: PlannedAction?
         if input.authority == .act {
@@ -124,48 +130,23 @@ package struct PoolController: Sendable {
             boot: memory.boots.p90(expected: settings.boot.expected))
     }
 
-    /// - Parameter paidFor: how long the next replica that may leave is paid for.
-    private mutating func forecast(
-        _ ahead: DemandForecast?, _ work: PoolWork, paidFor: Duration? = nil, _ events: inout [PoolEvent]
-    ) -> PoolForecast? {
-        let lead = settings.lead(work.boot)
-        guard let ahead, let forecaster = learning?.forecaster, let skill = forecaster.skill(over: lead) else {
-            return nil
-        }
-        if skill.isActive != memory.forecastTrusted ?? false { events.append(.forecastTrusted(skill.isActive)) }
-        memory.forecastTrusted = skill.isActive
-        func told(_ forecast: DemandForecast?) -> DemandForecast? { forecast?.only(settings.forecast.levels) }
-        var forecast = PoolForecast(demand: ahead.only(settings.forecast.levels), skill: skill)
-        // Stopping saves nothing until the time is over for which it is paid, and a start before it serves.
-        let breakEven = max(lead, work.boot + (paidFor ?? .zero))
-        if forecaster.skill(over: breakEven)?.isActive == true {
-            forecast.untilBreakEven = told(breakEven == lead ? ahead : forecaster.forecast(over: breakEven))
-        }
-        if let horizon = settings.prewarm?.horizon, forecaster.skill(over: horizon)?.isActive == true {
-            forecast.prewarm = told(forecaster.forecast(over: horizon))
-        }
+    /// Takes note of whether forecasts are good enough to be acted on.
+    private mutating func trusted(_ forecast: PoolForecast?, _ events: inout [PoolEvent]) -> PoolForecast? {
+        guard let isActive = forecast?.skill.isActive else { return nil }
+        if isActive != memory.forecastTrusted ?? false { events.append(.forecastTrusted(isActive)) }
+        memory.forecastTrusted = isActive
         return forecast
     }
 
     // MARK: Rules
-
-    /// - Parameter tick: gets to know whether all is calm.
-    private mutating func decide(_ tick: inout TickContext) -> Decision {
-        var decision = Decision(current: tick.current, target: 0, steps: [])
-        let needed = Self.ask(Self.needs, tick, target: 0, &decision.steps)
-        noteCalm(needed: needed, tick)
-        tick.memory.calmSince = memory.calmSince
-        decision.target = Self.ask(Self.rest, tick, target: needed, &decision.steps)
-        memory.wasBlind = isBlind(tick)
-        return decision
-    }
 
     /// - Returns: the target as the rules leave it.
     private static func ask(
         _ rules: [any Rule], _ tick: TickContext, target: Int, _ steps: inout [DecisionStep]
     ) -> Int {
         var target = target
-        for rule in rules {
+        for index in rules.indices {
+            let rule = rules[index]
             guard let proposal = rule.propose(tick, target: target) else { continue }
             let bounded = rule.kind.bound(proposal.target, target: target, current: tick.current)
             // A need speaks even when it is met already; a hold or a limit only when it makes a difference.
@@ -179,14 +160,10 @@ package struct PoolController: Sendable {
     /// Calm is when full data says that fewer replicas would do.
     private mutating func noteCalm(needed: Int, _ tick: TickContext) {
         let calm =
-            needed < tick.current && !isBlind(tick) && !tick.memory.wasBlind
+            needed < tick.current && !tick.isBlind && !tick.memory.wasBlind
             && (Band().propose(tick, target: needed)?.target ?? 0) < tick.current
             && (FreshData().propose(tick, target: needed)?.target ?? 0) < tick.current
         memory.calmSince = calm ? memory.calmSince ?? tick.now : nil
-    }
-
-    private func isBlind(_ tick: TickContext) -> Bool {
-        tick.demand.engines == 0 && tick.current > 0
     }
 
     // MARK: Actions
@@ -194,14 +171,12 @@ package struct PoolController: Sendable {
     private mutating func carryOut(
         _ plan: ActionPlan, _ supply: inout Supply, _ events: inout [PoolEvent], _ tick: TickContext
     ) -> PlannedAction? {
-        for id in plan.uncordon {
-            memory.draining.removeAll { $0.id == id }
-            events.append(.uncordoned(id))
+        if !plan.uncordon.isEmpty {
+            let kept = Set(plan.uncordon)
+            memory.draining.removeAll { kept.contains($0.id) }
+            events += plan.uncordon.map { .uncordoned($0) }
         }
-        for id in plan.cordon {
-            memory.draining.track(memory.draining.map(\.id) + [id], now: tick.now)
-            events.append(.cordoned(id))
-        }
+        cordon(plan.cordon, &events, now: tick.now)
         if !plan.cordon.isEmpty { noteShrunk(by: plan.cordon.count, at: tick.now) }
         // One thing at a time: until an answer is known, nothing more is asked for.
         guard let wanted = plan.action, memory.pending == nil else { return nil }
@@ -216,10 +191,13 @@ package struct PoolController: Sendable {
 
     /// What the cloud is about to take gets nothing new.
     private mutating func cordonLeaving(_ supply: Supply, _ events: inout [PoolEvent], now: Timestamp) {
-        for id in supply.draining where memory.draining.since(id) == nil {
-            memory.draining.track(memory.draining.map(\.id) + [id], now: now)
-            events.append(.cordoned(id))
-        }
+        cordon(supply.draining.filter { memory.draining.since($0) == nil }, &events, now: now)
+    }
+
+    private mutating func cordon(_ ids: [ReplicaID], _ events: inout [PoolEvent], now: Timestamp) {
+        guard !ids.isEmpty else { return }
+        memory.draining.track(memory.draining.map(\.id) + ids, now: now)
+        events += ids.map { .cordoned($0) }
     }
 
     private mutating func absorb(_ outcome: ActionOutcome?, now: Timestamp) -> [PoolEvent] {
@@ -285,11 +263,6 @@ package struct PoolController: Sendable {
 
     private var capacity: Double? { settings.capacity ?? memory.learnedCapacity }
 
-    private func demand(_ observation: PoolObservation, _ supply: Supply) -> Demand {
-        Demand(
-            observation, leaving: Set(supply.draining + supply.stuck), lost: Set(supply.lost), capacity: capacity)
-    }
-
     /// Replicas that break as they start are no reason to start more at once: growth waits twice as long each time, until
     /// one boots. A single one that breaks is replaced without delay.
     private mutating func noteCrashes(_ supply: Supply, _ events: [PoolEvent], now: Timestamp) {
@@ -354,7 +327,7 @@ package struct PoolController: Sendable {
     private mutating func learnCapacity(_ observation: PoolObservation, _ supply: Supply, now: Timestamp) {
         guard settings.capacity == nil, observation.enginesAreReplicas else { return }
         let queueing = observation.engines.filter {
-            $0.condition == .answering && ($0.waiting ?? 0) > 0 && supply.serving.contains($0.id)
+            $0.condition == .answering && ($0.waiting ?? 0) > 0 && supply.serving.place(of: $0.id) != nil
         }
         memory.queueing.track(queueing.map(\.id), now: now)
         for engine in queueing {

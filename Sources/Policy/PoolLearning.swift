@@ -29,19 +29,23 @@ package struct PoolLearning: Hashable, Sendable, Codable {
         return keepsForecaster && keepsShadows
     }
 
-    /// What one tick taught: the demand to come until a replica ordered now would serve, at all levels, and how many
-    /// replicas there should be.
+    /// What one tick taught: the demand to come, and how many replicas there should be.
     struct Lesson {
-        var forecast: DemandForecast?
+        var forecast: PoolForecast?
         /// `nil` without an objective, and while it is not known how much a replica carries.
         var choice: ShadowChoice?
     }
 
     /// Takes one tick in.
+    ///
+    /// - Parameter paidFor: how long the next replica that may leave is paid for.
     @discardableResult
-    mutating func learn(_ work: PoolWork, _ settings: PolicySettings, now: Timestamp) -> Lesson {
+    mutating func learn(
+        _ work: PoolWork, _ settings: PolicySettings, paidFor: Duration? = nil, now: Timestamp
+    ) -> Lesson {
         forecaster.observe(work.arrivals, at: now)
-        let forecast = forecaster.forecast(over: settings.lead(work.boot))
+        let ahead = forecaster.forecast(over: settings.lead(work.boot))
+        let forecast = ahead.flatMap { told($0, work, settings, paidFor) }
         guard shadows != nil, let capacity = work.capacity, let ready = work.ready, let booting = work.booting else {
             return Lesson(forecast: forecast)
         }
@@ -50,10 +54,30 @@ package struct PoolLearning: Hashable, Sendable, Codable {
         let last = ready == 0 && settings.scaleToZero != nil ? 1 : 0
         let choice = shadows?.step(
             arrivals: work.arrivals, backlog: work.backlog,
-            forecast: settings.signals.actsOnForecast ? forecast : nil, ready: ready + last,
+            forecast: settings.signals.actsOnForecast ? ahead : nil, ready: ready + last,
             booting: max(0, booting - last),
             boot: work.boot, capacity: capacity, now: now)
         return Lesson(forecast: forecast, choice: choice)
+    }
+
+    /// - Parameter ahead: until a replica ordered now would serve, at all levels.
+    private func told(
+        _ ahead: DemandForecast, _ work: PoolWork, _ settings: PolicySettings, _ paidFor: Duration?
+    ) -> PoolForecast? {
+        let (lead, levels) = (settings.lead(work.boot), settings.forecast.levels)
+        guard let skill = forecaster.skill(over: lead) else { return nil }
+        var forecast = PoolForecast(demand: ahead.only(levels), skill: skill)
+        // Stopping saves nothing until the time is over for which it is paid, and a start before it serves.
+        let breakEven = max(lead, work.boot + (paidFor ?? .zero))
+        if breakEven == lead {
+            if skill.isActive { forecast.untilBreakEven = forecast.demand }
+        } else if forecaster.skill(over: breakEven)?.isActive == true {
+            forecast.untilBreakEven = forecaster.forecast(over: breakEven)?.only(levels)
+        }
+        if let horizon = settings.prewarm?.horizon, forecaster.skill(over: horizon)?.isActive == true {
+            forecast.prewarm = forecaster.forecast(over: horizon)?.only(levels)
+        }
+        return forecast
     }
 
     /// Takes a recorded tick in.

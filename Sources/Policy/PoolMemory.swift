@@ -66,7 +66,7 @@ package struct PoolMemory: Hashable, Sendable, Codable {
         package var change: Int
     }
 
-    package struct Since: Hashable, Sendable, Codable {
+    package struct Since: Hashable, Sendable, Codable, NamedByReplica {
         package var id: ReplicaID
         package var since: Timestamp
     }
@@ -97,6 +97,9 @@ package struct PoolMemory: Hashable, Sendable, Codable {
 extension PoolMemory {
     /// Silence lasts since the last good reading. While nobody asked there was none.
     mutating func noteSilence(_ engines: [EngineObservation], now: Timestamp) {
+        if silent.isEmpty, !engines.contains(where: { if case .silent = $0.condition { true } else { false } }) {
+            return
+        }
         silent = engines.compactMap { engine in
             guard case .silent = engine.condition, let age = engine.age else { return nil }
             return Since(id: engine.id, since: max(now - age, silent.since(engine.id) ?? watchingSince ?? now))
@@ -148,7 +151,7 @@ extension DriverError {
 }
 
 extension [PoolMemory.Since] {
-    package func since(_ id: ReplicaID) -> Timestamp? { first { $0.id == id }?.since }
+    package func since(_ id: ReplicaID) -> Timestamp? { place(of: id).map { self[$0].since } }
 
     /// Keeps the moment of every identifier that is still there, adds the new ones at `now`.
     mutating func track(_ ids: [ReplicaID], now: Timestamp) {

@@ -42,7 +42,7 @@ extension FleetState {
     /// - Parameter price: of replicas of which the control plane does not say.
     func pricesPerHour(else price: Double?) -> [Double]? {
         var prices: [Double] = []
-        for replica in replicas where replica.state != .terminating && replica.state != .stopped {
+        for replica in replicas where replica.isListed {
             guard let price = replica.usdPerHour ?? price else { return nil }
             prices.append(price)
         }

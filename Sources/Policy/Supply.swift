@@ -1,6 +1,8 @@
 package import Fleet
 
 /// The replicas of a pool, each in exactly one place: what the control plane says, joined with what the engines say.
+///
+/// In the order of their names, except those that drain.
 package struct Supply: Hashable, Sendable, Codable {
     /// Answering, or silent for too short a time to give up on.
     package var serving: [ReplicaID] = []
@@ -46,34 +48,35 @@ extension Supply {
         var events: [PoolEvent] = []
         let engines = observation.enginesAreReplicas ? observation.engines : []
         var byReplica = EnginesByReplica(engines)
-        let answering = engines.count { $0.condition == .answering || $0.condition == .leftoverGauges }
+        let answering = engines.indices.count { engines[$0].condition.tellsLoad }
         memory.noteSilence(engines, now: now)
         let longSilent = memory.silent.filter { now - $0.since > settings.lostAfter }.map(\.id)
         // When most engines fall silent at once it is the observer that is cut off, not the replicas that are gone.
         let lost = answering > longSilent.count ? Set(longSilent) : []
 
-        func isPresent(_ replica: Replica) -> Bool { replica.state != .terminating && replica.state != .stopped }
-        memory.draining.removeAll { drained in !fleet.replicas.contains { $0.id == drained.id && isPresent($0) } }
+        memory.draining.removeAll { drained in
+            !(fleet.replicas.place(of: drained.id).map { fleet.replicas[$0].isListed } ?? false)
+        }
         supply.serving.reserveCapacity(fleet.replicas.count)
         let leaving = memory.leavingSoon(fleet, settings, now: now)
         var told: [ReplicaID] = []
         var bootingNow: [ReplicaID] = []
         var deadNow: [ReplicaID] = []
 
-        for replica in fleet.replicas where isPresent(replica) {
-            let id = replica.id
+        for place in fleet.replicas.indices where fleet.replicas[place].isListed {
+            let (id, state) = (fleet.replicas[place].id, fleet.replicas[place].state)
             let condition = byReplica.condition(of: id)
-            if case .failed = replica.state {
+            if case .failed = state {
                 supply.failed.append(id)
             } else if memory.draining.since(id) != nil {
                 supply.draining.append(id)
-            } else if boots(replica, condition) {
+            } else if boots(state, condition) {
                 bootingNow.append(id)
                 // Counted from the first look at it: a controller that comes late has not seen it miss anything.
                 let since = memory.booting.since(id) ?? now
                 if now - since <= settings.boot.deadline {
                     if leaving.contains(id) { told.append(id) } else { supply.booting.append(id) }
-                } else if isBootWatched(replica, since: since, settings) {
+                } else if isBootWatched(fleet.replicas[place], since: since, settings) {
                     supply.stuck.append(id)
                     let wasInTime = memory.lastTick.map { $0 - since <= settings.boot.deadline } ?? true
                     if wasInTime { events.append(.bootTimedOut(id)) }
@@ -89,7 +92,7 @@ extension Supply {
                 } else {
                     supply.serving.append(id)
                 }
-            } else if condition == .sleeping {
+            } else if case .sleeping = condition {
                 supply.sleeping.append(id)
             } else if lost.contains(id) {
                 supply.lost.append(id)
@@ -100,12 +103,12 @@ extension Supply {
             }
         }
 
-        for boot in memory.booting where supply.serving.contains(boot.id) {
-            guard let replica = fleet.replicas.first(where: { $0.id == boot.id }),
-                isBootWatched(replica, since: boot.since, settings)
+        for boot in memory.booting where supply.serving.place(of: boot.id) != nil {
+            guard let place = fleet.replicas.place(of: boot.id),
+                isBootWatched(fleet.replicas[place], since: boot.since, settings)
             else { continue }
-            let launched = replica.launchedAt ?? boot.since
-            let answered = engines.first { $0.id == boot.id }?.answeringSince ?? now
+            let launched = fleet.replicas[place].launchedAt ?? boot.since
+            let answered = engines.place(of: boot.id).flatMap { engines[$0].answeringSince } ?? now
             let took = max(answered - launched, .zero)
             memory.boots.record(took)
             events.append(.booted(boot.id, took: took))
@@ -119,9 +122,10 @@ extension Supply {
         return (supply, events)
     }
 
-    private static func boots(_ replica: Replica, _ condition: EngineCondition?) -> Bool {
-        if case .booting = replica.state { return true }
-        return condition == .starting
+    private static func boots(_ state: ReplicaState, _ condition: EngineCondition?) -> Bool {
+        if case .booting = state { return true }
+        if case .starting = condition { return true }
+        return false
     }
 
     /// Whether this was seen to boot in time. An engine that is silent from the first look on, long after its launch,
@@ -129,6 +133,26 @@ extension Supply {
     private static func isBootWatched(_ replica: Replica, since: Timestamp, _ settings: PolicySettings) -> Bool {
         if case .booting = replica.state { return true }
         return replica.launchedAt.map { since - $0 <= settings.boot.deadline } ?? true
+    }
+}
+
+extension Replica {
+    /// Whether its group counts it in its size.
+    var isListed: Bool {
+        switch state {
+        case .terminating, .stopped: false
+        case .booting, .ready, .failed: true
+        }
+    }
+}
+
+extension EngineCondition {
+    /// Whether what the engine has to do is known.
+    var tellsLoad: Bool {
+        switch self {
+        case .answering, .leftoverGauges: true
+        case .starting, .silent, .mute, .sleeping, .dead: false
+        }
     }
 }
 
@@ -141,8 +165,8 @@ private struct EnginesByReplica {
 
     mutating func condition(of id: ReplicaID) -> EngineCondition? {
         if next >= engines.count || engines[next].id != id {
-            guard let index = engines.firstIndex(where: { $0.id == id }) else { return nil }
-            next = index
+            guard let place = engines.place(of: id) else { return nil }
+            next = place
         }
         defer { next += 1 }
         return engines[next].condition

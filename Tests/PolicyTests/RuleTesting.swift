@@ -22,7 +22,7 @@ func context(
     let observation = PoolObservation(at: now, engines: engines)
     let replicas = ids.map { Replica(id: $0, state: .ready, launchedAt: now - .seconds(7200)) }
     return TickContext(
-        now: now, settings: settings, memory: PoolMemory(),
+        now: now, settings: Shared(wrappedValue: settings), memory: PoolMemory(),
         fleet: FleetState(observedAt: now, desired: ids.count, replicas: replicas), observation: observation,
         supply: supply, demand: Demand(observation, leaving: [], lost: [], capacity: 10), capacity: settings.capacity)
 }

@@ -30,6 +30,7 @@ struct ScriptedPool {
         let id = Self.id(name)
         if !fleet.replicas.contains(where: { $0.id == id }) {
             fleet.replicas.append(Replica(id: id, state: .ready, launchedAt: now - launched))
+            fleet.replicas.sort { $0.id < $1.id }
         }
         engines.removeAll { $0.id == id }
         var row = EngineObservation(id: id, condition: condition, running: requests, waiting: requests.map { _ in 0 })

@@ -44,7 +44,7 @@ extension TickContext {
             return nil
         }
         var (sum, told, silent) = (0.0, 0.0, 0.0)
-        for engine in observation.engines where supply.serving.contains(engine.id) {
+        for engine in observation.engines where supply.serving.place(of: engine.id) != nil {
             switch engine.condition {
             case .answering:
                 guard let said = value(engine) else { continue }

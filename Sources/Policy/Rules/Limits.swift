@@ -69,9 +69,11 @@ extension TickContext {
 
     /// Whether an engine counts as booting only because it was never reached: it may well serve.
     private var isSomeUnreached: Bool {
-        fleet.replicas.contains { replica in
-            guard replica.state == .ready, let launched = replica.launchedAt else { return false }
-            return now - launched > settings.boot.deadline && supply.booting.contains(replica.id)
+        supply.booting.contains { id in
+            guard let place = fleet.replicas.place(of: id), case .ready = fleet.replicas[place].state,
+                let launched = fleet.replicas[place].launchedAt
+            else { return false }
+            return now - launched > settings.boot.deadline
         }
     }
 }

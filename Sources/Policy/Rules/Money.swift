@@ -26,7 +26,7 @@ extension TickContext {
     /// period if that is shorter.
     func paidFor(_ id: ReplicaID) -> Duration {
         guard let period = settings.minimumBilling, period > .zero,
-            let launched = fleet.replicas.first(where: { $0.id == id })?.launchedAt, launched <= now
+            let launched = fleet.launchedAt(id), launched <= now
         else { return .zero }
         let margin = min(settings.drainDeadline + settings.interval * 2, period / 2)
         let age = (now - launched).wholeMilliseconds

@@ -57,9 +57,9 @@ struct Queue: Rule {
     private func settled(_ tick: TickContext) -> Int {
         guard tick.observation.enginesAreReplicas else { return tick.supply.serving.count }
         return tick.supply.serving.count { id in
-            guard let since = tick.observation.engines.first(where: { $0.id == id })?.answeringSince else {
-                return true
-            }
+            guard let place = tick.observation.engines.place(of: id),
+                let since = tick.observation.engines[place].answeringSince
+            else { return true }
             return tick.now - since >= tick.settings.stableWindow
         }
     }
@@ -94,7 +94,7 @@ extension Supply {
         let lead = clock.p90(expected: expected)
         let grace = max(settings.interval * 2, lead / 10)
         let inTime = booting.reduce(0) { sum, id in
-            let launched = fleet.replicas.first { $0.id == id }?.launchedAt ?? memory.booting.since(id)
+            let launched = fleet.launchedAt(id) ?? memory.booting.since(id)
             let age = max(.zero, now - (launched ?? now) - grace)
             return sum + clock.chance(within: lead, age: age, expected: expected)
         }

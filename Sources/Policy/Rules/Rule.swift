@@ -48,8 +48,8 @@ package enum RuleKind: Sendable, CaseIterable {
 /// What the rules of one tick look at.
 package struct TickContext: Sendable {
     package var now: Timestamp
-    package var settings: PolicySettings
-    package var memory: PoolMemory
+    @Shared package var settings: PolicySettings
+    @Shared package var memory: PoolMemory
     package var fleet: FleetState
     package var observation: PoolObservation
     package var supply: Supply
@@ -62,6 +62,15 @@ package struct TickContext: Sendable {
     package var lateBoots = 0
     /// `nil` where load sizes the pool and not an objective.
     package var choice: ShadowChoice?
+
+    init(
+        now: Timestamp, settings: Shared<PolicySettings>, memory: PoolMemory, fleet: FleetState,
+        observation: PoolObservation, supply: Supply, demand: Demand, capacity: Double?
+    ) {
+        (self.now, _settings, _memory) = (now, settings, Shared(wrappedValue: memory))
+        (self.fleet, self.observation, self.supply) = (fleet, observation, supply)
+        (self.demand, self.capacity) = (demand, capacity)
+    }
 
     /// Whether the objective sizes the pool. Thresholds and delays then hold where the operator has set them, and have no
     /// defaults.
@@ -82,6 +91,9 @@ package struct TickContext: Sendable {
 
     /// Replicas that the decision counts on now.
     package var current: Int { supply.current }
+
+    /// Whether nobody says what is going on.
+    var isBlind: Bool { demand.engines == 0 && current > 0 }
 
     /// What no pace of growth may delay: what is there, and one where somebody asks for a pool at zero.
     var least: Int { memory.wake == nil ? current : max(1, current) }

@@ -23,6 +23,8 @@ struct BootRing: Hashable, Sendable {
     /// Ends the boots that are due.
     mutating func finish(_ tick: Int, in fleets: inout [ShadowFleet]) {
         let slot = slot(tick)
+        // Most intervals have none: several places are looked at in one go.
+        guard counts[slot..<slot + self.fleets].reduce(0, |) != 0 else { return }
         for index in fleets.indices where counts[slot + index] > 0 {
             fleets[index].ready += counts[slot + index]
             fleets[index].booting -= counts[slot + index]

@@ -32,6 +32,28 @@ extension ShadowFleet: Codable {
     }
 }
 
+/// What a signal calls for in one interval.
+struct ShadowNeed {
+    /// Replicas for what comes; fewer than that grow.
+    private let need: Double
+    /// The same with more caution; more than that may shrink. Between the two lies the hysteresis.
+    private let keep: Double
+    /// Both in whole replicas, where nothing waits.
+    private(set) var least: Int32 = 0
+    private(set) var most: Int32 = 0
+
+    init(need: Double, keep: Double, _ interval: ShadowInterval) {
+        (self.need, self.keep) = (need, keep)
+        (least, most) = counts(clearing: 0, interval)
+    }
+
+    func counts(clearing backlog: Double, _ interval: ShadowInterval) -> (least: Int32, most: Int32) {
+        let clearing = backlog / interval.capacity * interval.length / ShadowInterval.clearing
+        let least = max(interval.minimum, wholeCount(need + clearing))
+        return (least, max(least, wholeCount(keep + clearing)))
+    }
+}
+
 /// One interval's facts, shared by all fleets.
 struct ShadowInterval {
     /// Work that came.
@@ -82,16 +104,9 @@ extension ShadowFleet {
     ///    be kept during it.
     /// 3. Otherwise: the same, and the calm is over.
     ///
-    /// - Parameters:
-    ///   - need: replicas for what comes; fewer than that grow.
-    ///   - keep: the same with more caution; more than that may shrink. Between the two lies the hysteresis.
     @inline(__always)
-    mutating func resized(
-        need: Double, keep: Double, delay: Int32, band: Double, _ interval: ShadowInterval
-    ) -> Int32 {
-        let clearing = backlog > 0 ? backlog / interval.capacity * interval.length / ShadowInterval.clearing : 0
-        let least = max(interval.minimum, wholeCount(need + clearing))
-        let most = max(least, wholeCount(keep + clearing))
+    mutating func resized(_ need: ShadowNeed, delay: Int32, band: Double, _ interval: ShadowInterval) -> Int32 {
+        let (least, most) = backlog > 0 ? need.counts(clearing: backlog, interval) : (need.least, need.most)
         let surplus = total - most
         guard surplus > 0, Double(surplus) >= band * Double(total) else {
             calm = 0

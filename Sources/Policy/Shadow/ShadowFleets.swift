@@ -158,7 +158,8 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
     /// - Returns: whether an hour ended before it.
     private mutating func judge(_ interval: ShadowInterval, _ forecast: DemandForecast?, now: Timestamp) -> Bool {
         let second = now.wholeSecondsSince1970
-        let isHourOver = ledgers.move(to: second, decay: hourDecay)
+        let halfLife = settings.halfLife
+        let isHourOver = ledgers.move(to: second, decay: exp(-0.6931471805599453 * 3600 / halfLife.seconds))
         let price = settings.actionPrice.seconds / interval.length
         let (boot, order) = (interval.boot, boots.slot(tick + 1 + interval.bootIntervals))
         let (tick, count) = (tick, fleets.count)
@@ -168,14 +169,13 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
                 ledgers.add(work: interval.arrivals) { costs, late in
                     var index = 0
                     for signal in ShadowCandidate.signals.indices {
-                        let (need, keep) = Self.demand(signal, interval, forecast)
+                        let need = Self.demand(signal, interval, forecast)
                         for wait in waits {
                             for band in ShadowCandidate.bands {
                                 late[index] += fleets[index].serve(interval)
                                 let total = fleets[index].total
                                 costs[index] += Double(total)
-                                let wanted = fleets[index].resized(
-                                    need: need, keep: keep, delay: wait, band: band, interval)
+                                let wanted = fleets[index].resized(need, delay: wait, band: band, interval)
                                 if wanted > total {
                                     fleets[index].booting += wanted - total
                                     boots[order + index] += wanted - total
@@ -202,17 +202,17 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
     /// A forecast keeps what the level after the next calls for, a load what a tenth more traffic would.
     private static func demand(
         _ signal: Int, _ interval: ShadowInterval, _ forecast: DemandForecast?
-    ) -> (need: Double, keep: Double) {
+    ) -> ShadowNeed {
         let present = interval.arrivals / interval.capacity
         let levels = ShadowCandidate.levels
         guard signal < levels.count else {
             let need = present / ShadowCandidate.loads[signal - levels.count]
-            return (need, 1.1 * need)
+            return ShadowNeed(need: need, keep: 1.1 * need, interval)
         }
         guard let forecast, forecast.maximum.count == forecast.levels.count,
             let need = forecast.largest(signal), let keep = forecast.largest(min(signal + 2, levels.count - 1))
-        else { return (present / usualLoad, present / usualLoad) }
-        return (need / interval.capacity, keep / interval.capacity)
+        else { return ShadowNeed(need: present / usualLoad, keep: present / usualLoad, interval) }
+        return ShadowNeed(need: need / interval.capacity, keep: keep / interval.capacity, interval)
     }
 
     /// Looks whom to follow, in the part of the day that the next minutes belong to.
@@ -236,13 +236,13 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
         budget.add(work: interval.arrivals, late: real.serve(interval))
         if let backlog, backlog >= 0, backlog.isFinite { real.backlog = backlog }
         let index = followed(at: now)
-        let (need, keep) = Self.demand(index / ShadowCandidate.perSignal, interval, forecast)
+        let need = Self.demand(index / ShadowCandidate.perSignal, interval, forecast)
         let candidate = ShadowCandidate.all[index]
         let wait = Int32(candidate.delay.seconds(boot: interval.boot) / interval.length)
         // What is said at the end of a calm is said until it is done: a cooldown, a dwell or a billing period may be in
         // the way, and would else be over at another moment.
         if real.calm > wait, Int(real.total) <= desired { real.calm = 0 }
-        desired = Int(real.resized(need: need, keep: keep, delay: wait, band: candidate.band, interval))
+        desired = Int(real.resized(need, delay: wait, band: candidate.band, interval))
         if desired < Int(real.total) { real.calm = wait + 1 }
     }
 
@@ -271,8 +271,6 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
     package var standings: [ShadowStanding] { fleets.indices.map(standing) }
 
     private var isLearning: Bool { Double(learned) * settings.interval.seconds < settings.learning.seconds }
-
-    private var hourDecay: Double { exp(-0.6931471805599453 * 3600 / settings.halfLife.seconds) }
 
     /// Of a replica, where nothing better is known.
     private static let usualLoad = 0.7

@@ -40,12 +40,12 @@ struct ShadowLedgers: Hashable, Sendable, Codable {
     ///
     /// - Parameter decay: of an hour.
     /// - Returns: whether an hour ended.
-    mutating func move(to second: Int, decay: Double) -> Bool {
+    mutating func move(to second: Int, decay: @autoclosure () -> Double) -> Bool {
         let now = second.floorDivided(by: 3600).quotient
         guard now != hour else { return false }
         defer { hour = now }
         guard hourIntervals > 0 else { return false }
-        let part = Self.part(ofHour: hour)
+        let (part, decay) = (Self.part(ofHour: hour), decay())
         for index in costs.indices { costs[index] *= Float(decay) }
         for index in late.indices { late[index] *= Float(decay) }
         for index in work.indices { (work[index], intervals[index]) = (work[index] * decay, intervals[index] * decay) }

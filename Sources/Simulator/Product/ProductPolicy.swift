@@ -82,7 +82,7 @@ package struct ProductPolicy: ScalingPolicy {
         return ids.count - lost.count
     }
 
-    private func outcome(_ view: FleetView) -> ActionOutcome? {
+    private mutating func outcome(_ view: FleetView) -> ActionOutcome? {
         guard let planned else { return nil }
         guard ordered > 0, view.refused >= ordered else {
             return ActionOutcome(id: planned.id, result: .accepted(Receipt()))
@@ -92,6 +92,7 @@ package struct ProductPolicy: ScalingPolicy {
     }
 
     // MARK: Inputs
+    // Some mutate nothing and are said to, since the controller would be copied for them otherwise.
 
     private struct Reading {
         var second: Double
@@ -107,7 +108,7 @@ package struct ProductPolicy: ScalingPolicy {
         Timestamp(millisecondsSince1970: startsAt.millisecondsSince1970 + Int64((second * 1000).rounded()))
     }
 
-    private func reading(of load: FleetView.Load, _ view: FleetView) -> Reading {
+    private mutating func reading(of load: FleetView.Load, _ view: FleetView) -> Reading {
         let capacity = view.capacityPerSecond
         var reading = Reading(
             second: view.second - load.ageSeconds, running: load.served / (capacity * view.binSeconds) * slots,
@@ -137,8 +138,8 @@ package struct ProductPolicy: ScalingPolicy {
         return FleetState(observedAt: now, desired: size, replicas: known)
     }
 
-    private func observation(_ view: FleetView, _ now: Timestamp) -> PoolObservation {
-        let draining = controller.memory.draining
+    private mutating func observation(_ view: FleetView, _ now: Timestamp) -> PoolObservation {
+        let (draining, maximumAge) = (controller.memory.draining, controller.settings.maximumAge)
         /// How much of an even share of the requests a replica has.
         func weight(_ id: ReplicaID) -> Double {
             guard !draining.isEmpty, let since = draining.since(id) else { return 1 }
@@ -155,7 +156,7 @@ package struct ProductPolicy: ScalingPolicy {
             let share = weights > 0 ? weight(entry.id) / weights : 1 / Double(book.ready)
             var engine = EngineObservation(
                 id: entry.id, condition: .answering, running: reading.running * share, waiting: reading.waiting * share)
-            if age > controller.settings.maximumAge { engine.condition = .silent("no reading for \(age.seconds) s") }
+            if age > maximumAge { engine.condition = .silent("no reading for \(age.seconds) s") }
             engine.finishedPerSecond = reading.finished * share
             if ready < reading.kvCacheUsage.count { engine.kvCacheUsage = reading.kvCacheUsage[ready] }
             (engine.age, engine.answeringSince) = (age, moment(since))
