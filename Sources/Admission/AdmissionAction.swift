@@ -12,12 +12,12 @@ package enum AdmissionAction: Hashable, Sendable {
     /// Abort both of its connections; never end the stream cleanly.
     case cut(RequestID)
     /// It is over. Comes once for each request, after everything else about it.
-    case ended(RequestRecord)
+    indirect case ended(RequestRecord)
 
     // About a pool or a replica.
     /// Ask the controller for a replica. Once per wake, however many wait; keep asking until it has heard.
     case wake(PoolID)
-    case wakeEnded(WakeRecord)
+    indirect case wakeEnded(WakeRecord)
     case probe(Probe)
     /// Close its idle connections: it slept, or is about to.
     case dropConnections(Destination)
@@ -28,9 +28,9 @@ package enum AdmissionAction: Hashable, Sendable {
     /// The pool was idle and gets nothing any more: its replicas may stop.
     case closed(PoolID)
     /// The pool stays open; the demand says why.
-    case notIdle(PoolDemand)
+    indirect case notIdle(PoolDemand)
     /// Demand has changed in a way that the controller should hear of at once.
-    case demand(PoolDemand)
+    indirect case demand(PoolDemand)
 
     // About the process.
     /// Send `timePassed` then; replaces the earlier wish.

@@ -28,11 +28,14 @@ extension AdmissionController {
             nextBeat: arrival.isStreaming ? beat(now + settings.firstHeartbeat) : nil,
             wakesBefore: desks[desk].wakesEnded)
         let earlier = arrival.retryCount > 0 ? heldTwin(of: request) : nil
-        if let refusal = barred(arrival, key, replacing: earlier) ?? mustWait(request, earlier) {
+        let free = desks[desk].queue.isEmpty ? desks[desk].choose(for: request) : nil
+        if let refusal = barred(arrival, key, replacing: earlier) ?? (free == nil ? unheld(request, earlier) : nil) {
             return refuse(arrival, priority, pool, refusal)
         }
         keys.letIn(arrival.key, key, now: now)
         desks[desk].arrivals += 1
+        touch(desk)
+        if let free { return send(request, to: free) }
         requests[arrival.id] = request
         if let earlier {
             desks[desk].queue.replace(earlier.id, with: arrival.id, at: request.place)
@@ -44,10 +47,7 @@ extension AdmissionController {
             countHeld(request, +1)
         }
         if let identity = request.identity { identities[identity] = arrival.id }
-        touch(desk)
-        // Most find a slot at once, and need no timer.
-        if desks[desk].isServed { release(desk) }
-        if requests[arrival.id]?.sentTo == nil { setTimer(arrival.id) }
+        setTimer(arrival.id)
     }
 
     private func barred(_ arrival: Arrival, _ key: KeyLimits, replacing earlier: LetInRequest?) -> Refusal? {
@@ -58,10 +58,9 @@ extension AdmissionController {
         return keys.refusal(arrival.key, key, replaced: earlier == nil ? 0 : 1, now: now, settings.retryAfter)
     }
 
-    /// Why a request that finds no free slot cannot be held; `nil` when it can, or need not.
-    private mutating func mustWait(_ request: LetInRequest, _ earlier: LetInRequest?) -> Refusal? {
+    /// Why a request that finds no free slot cannot be held; `nil` when it can.
+    private mutating func unheld(_ request: LetInRequest, _ earlier: LetInRequest?) -> Refusal? {
         let desk = request.pool
-        if desks[desk].queue.isEmpty, desks[desk].choose(for: request) != nil { return nil }
         if !desks[desk].isServed, let refusal = cannotWake(for: request) { return refusal }
         let count = earlier == nil ? 1 : 0
         let bytes = request.bodyBytes - (earlier?.bodyBytes ?? 0)
@@ -108,12 +107,18 @@ extension AdmissionController {
 
     /// - Returns: whether there was room.
     private mutating func dispatch(_ id: RequestID) -> Bool {
-        guard var request = requests[id], let index = desks[request.pool].choose(for: request) else { return false }
+        guard let request = requests[id], let index = desks[request.pool].choose(for: request) else { return false }
         desks[request.pool].queue.release(id, from: request.place)
         countHeld(request, -1)
+        send(request, to: index)
+        return true
+    }
+
+    private mutating func send(_ held: LetInRequest, to index: Int) {
+        var request = held
         dispatches += 1
         desks[request.pool].replicas[index].lastUsed = dispatches
-        desks[request.pool].replicas[index].inFlight.insert(id)
+        desks[request.pool].replicas[index].inFlight.insert(request.id)
         desks[request.pool].inFlight += 1
         let replica = desks[request.pool].replicas[index].id
         request.isCold = request.isCold || desks[request.pool].wakesEnded > request.wakesBefore
@@ -121,16 +126,11 @@ extension AdmissionController {
         request.lastReplica = replica
         request.attempts += 1
         request.dispatchedAt = request.dispatchedAt ?? now
-        requests[id] = request
+        requests[request.id] = request
         // An engine may be silent for long while it reads the prompt, so comments go on until the first byte.
-        if let nextBeat = request.nextBeat {
-            timers.set(.request(id), at: nextBeat)
-        } else {
-            timers.cancel(.request(id))
-        }
+        setTimer(request.id)
         let destination = Destination(pool: desks[request.pool].id, replica: replica)
-        actions.append(.dispatch(id, to: destination, attempt: request.attempts))
-        return true
+        actions.append(.dispatch(request.id, to: destination, attempt: request.attempts))
     }
 
     mutating func responseStarted(_ id: RequestID) {
@@ -193,8 +193,8 @@ extension AdmissionController {
     private mutating func setTimer(_ id: RequestID) {
         guard let request = requests[id] else { return }
         let end = request.sentTo == nil ? request.arrivedAt + desks[request.pool].patience(for: request.arrival) : nil
-        guard let due = [end, request.nextBeat].compactMap(\.self).min() else { return timers.cancel(.request(id)) }
-        timers.set(.request(id), at: due)
+        guard let due = end ?? request.nextBeat else { return timers.cancel(.request(id)) }
+        timers.set(.request(id), at: min(due, request.nextBeat ?? due))
     }
 
     /// Comments are due at whole tenths of seconds, so that thousands of waiters share a few wake-ups.

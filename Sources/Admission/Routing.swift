@@ -9,12 +9,13 @@ extension PoolDesk {
     ///    hashing gives, so that a replica that comes or goes moves only its own share of sessions.
     /// 3. Those within their soft limit; then the least loaded; then the smallest KV cache; then the longest unused.
     func choose(for request: LetInRequest) -> Int? {
-        var open = replicas.indices.filter { replicas[$0].isReady }
-        if !request.tried.isEmpty {
-            let untried = open.filter { !request.tried.contains(replicas[$0].id) }
-            if !untried.isEmpty { open = untried }
+        let avoids = !request.tried.isEmpty && replicas.contains { $0.isReady && !request.tried.contains($0.id) }
+        let open = replicas.indices.lazy.filter { index in
+            replicas[index].isReady && !(avoids && request.tried.contains(replicas[index].id))
         }
-        if let affinity = request.arrival.affinity, let chosen = preferred(by: affinity, among: open) { return chosen }
+        if let affinity = request.arrival.affinity, let chosen = preferred(by: affinity, among: Array(open)) {
+            return chosen
+        }
         return open.filter { replicas[$0].hasRoom }.min { isPreferred(replicas[$0], to: replicas[$1]) }
     }
 

@@ -160,8 +160,7 @@ private struct RandomWorld {
             pool: pool, line: FairQueue.Place(priority: min(arrival.priority ?? most, most), key: arrival.key),
             order: Int(lastID), identity: arrival.identity, mayRepeat: arrival.isSafeToRepeat)
         if controller.desks.contains(where: { desk in desk.id == pool && desk.replicas.contains { $0.phase == .closed }
-            })
-        {
+        }) {
             reached.insert("closedThenArrived")
         }
         send(.arrived(arrival), arrival: id)
