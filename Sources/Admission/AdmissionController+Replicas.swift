@@ -67,9 +67,9 @@ extension AdmissionController {
         switch desks[desk].replicas[index].phase {
         case .climbing(let step, asked: nil): probe(step, index, desk)
         case .climbing: probeFailed(index, desk)
-        case .ejected: climb(index, desk)
+        case .ejected, .closed: climb(index, desk)
         case .draining: cutAll(index, desk)
-        case .booting, .away, .ready, .closed: break
+        case .booting, .away, .ready: break
         }
     }
 

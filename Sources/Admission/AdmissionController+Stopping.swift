@@ -23,8 +23,8 @@ extension AdmissionController {
             case .booting, .away, .draining, .closed: continue
             case .climbing, .ready, .ejected: break
             }
-            timers.cancel(.replica(destination))
             desks[desk].replicas[index].phase = .closed
+            timers.set(.replica(destination), at: now + settings.stopPatience)
             actions.append(.dropConnections(destination))
         }
         actions.append(.closed(desks[desk].id))

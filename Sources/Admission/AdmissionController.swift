@@ -44,7 +44,10 @@ package struct AdmissionController: Sendable {
     }
 
     /// Takes note of an event. Costs O(log n) in the requests at the gateway, and O(r) in the replicas of a pool, for each
-    /// action that it gives back. A clock that goes back stands still here.
+    /// action that it gives back.
+    ///
+    /// - Parameter now: from a clock that does not jump (a monotonic one from the wall clock's time at the start on); one
+    ///   that goes back stands still here.
     package mutating func handle(_ event: AdmissionEvent, now: Timestamp) -> [AdmissionAction] {
         self.now = max(self.now, now)
         actions.removeAll(keepingCapacity: true)

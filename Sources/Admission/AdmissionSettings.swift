@@ -25,6 +25,9 @@ package struct AdmissionSettings: Hashable, Sendable {
     /// How often a request is sent to a replica at most.
     package var maximumAttempts = 3
 
+    /// After which a closed replica that is still up was not stopped after all, and may climb the ladder again.
+    package var stopPatience: Duration = .seconds(120)
+
     /// The pause between probes of a replica while requests wait for it, and while none does.
     package var probePause: Duration = .milliseconds(50)
     package var idleProbePause: Duration = .seconds(2)

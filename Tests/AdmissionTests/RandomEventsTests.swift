@@ -84,8 +84,8 @@ private struct RandomWorld {
     /// The last number that was released, by pool and line.
     private var released: [String: Int] = [:]
     private var waking: Set<PoolID> = []
-    /// Replicas that were given up, until they are seen down or opened again.
-    private var closed: Set<Destination> = []
+    /// Replicas that were given up, and when, until they are seen down or opened again.
+    private var closed: [Destination: Timestamp] = [:]
     private var listed: [PoolID: [ObservedReplica]] = [:]
     private var probes: [Probe] = []
     private var isDraining = false
@@ -191,7 +191,7 @@ private struct RandomWorld {
         listed[pool] = seen
         for replica in seen { slots[Destination(pool: pool, replica: replica.id)] = replica.slots }
         let stillUp = seen.filter { if case .up = $0.state { true } else { false } }.map(\.id)
-        closed = closed.filter { $0.pool != pool || stillUp.contains($0.replica) }
+        closed = closed.filter { $0.key.pool != pool || stillUp.contains($0.key.replica) }
         send(.replicas(pool, seen))
     }
 
@@ -247,7 +247,7 @@ private struct RandomWorld {
             let isHarmless = failure != .midway && (failure != .unanswered || live[id]?.mayRepeat == true)
             if !isHarmless || live[id]?.isStarted == true { live[id]?.attempts = .min }
         case .reopen(let pool):
-            closed = closed.filter { $0.pool != pool }
+            closed = closed.filter { $0.key.pool != pool }
         default: break
         }
         let actions = controller.handle(event, now: now)
@@ -303,7 +303,9 @@ private struct RandomWorld {
             reached.insert("closed")
             expect(!live.values.contains { $0.pool == pool }, "\(pool) closed with requests")
             for replica in listed[pool] ?? [] where replica.state == .up {
-                closed.insert(Destination(pool: pool, replica: replica.id))
+                let destination = Destination(pool: pool, replica: replica.id)
+                let isGivenUp = closed[destination].map { now < $0 + settings.stopPatience } ?? false
+                if !isGivenUp { closed[destination] = now }
             }
         case .notIdle: reached.insert("notIdle")
         case .demand(let demand):
@@ -321,7 +323,8 @@ private struct RandomWorld {
             return expect(false, "\(id) dispatched after it had ended, left, or while it is in flight")
         }
         expect(to.pool == known.pool, "\(id) sent to another pool")
-        expect(!closed.contains(to), "\(to) gets \(id) after it was closed")
+        let isGivenUp = closed[to].map { now < $0 + settings.stopPatience } ?? false
+        expect(!isGivenUp, "\(to) gets \(id) after it was closed")
         expect(attempt == known.attempts + 1 && attempt <= 3, "\(id): attempt \(attempt) after \(known.attempts)")
         inFlight[to, default: 0] += 1
         expect(inFlight[to, default: 0] <= slots[to, default: 0], "\(to) has more requests than slots")

@@ -154,6 +154,7 @@ struct ReplicaTests {
         let id = gate.arrive().id
         #expect(!isClosed(gate.send(.closeIfIdle(Gate.pool))))
         gate.send(.cancelled(id))
+        gate.pass(.seconds(60))
         gate.see(["a": .up])
         // Just woken, for nobody: it stays for the grace.
         #expect(!isClosed(gate.send(.closeIfIdle(Gate.pool))))
@@ -181,6 +182,17 @@ struct ReplicaTests {
         gate.send(.closeIfIdle(Gate.pool))
         let id = gate.arrive().id
         #expect(gate.send(.reopen(Gate.pool)).dispatched == [id])
+    }
+
+    /// Such as when the controller was lost in between.
+    @Test func `a stop that does not come is given up`() {
+        var gate = Gate()
+        gate.see(["a": .up])
+        gate.pass(.seconds(30))
+        gate.send(.closeIfIdle(Gate.pool))
+        let id = gate.arrive().id
+        #expect(gate.pass(.milliseconds(119_999)).dispatched.isEmpty)
+        #expect(gate.pass(.milliseconds(1)).dispatched == [id])
     }
 
     // MARK: The gateway's own end

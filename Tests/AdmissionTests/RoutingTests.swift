@@ -182,6 +182,14 @@ struct RoutingTests {
         gate.pass(.seconds(10))
         #expect(gate.demand?.ready == 2)
         #expect(ejections(fail(5)) == [gate.now + .seconds(20)])
+        gate.pass(.seconds(20))
+        sent = gate.arrive()
+        while sent.actions.replicas != ["a"] {
+            gate.finish(sent.id)
+            sent = gate.arrive()
+        }
+        gate.finish(sent.id)
+        #expect(ejections(fail(5)) == [gate.now + .seconds(10)], "a success makes the next one short again")
     }
 
     @Test(arguments: [(1, 0), (2, 1), (3, 1), (5, 1), (7, 2), (10, 3)])

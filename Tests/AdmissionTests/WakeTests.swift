@@ -85,6 +85,7 @@ struct WakeTests {
     @Test func `who was told to come back finds the wake under way`() {
         var gate = Gate()
         gate.send(.boot(Gate.pool, BootOutlook(typical: .seconds(600))))
+        gate.pass(.seconds(60))
         #expect(gate.arrive().actions.refused == [.wakeTimeout])
         #expect(gate.send(.closeIfIdle(Gate.pool)).contains { if case .notIdle = $0 { true } else { false } })
         #expect(gate.pass(.seconds(590)).wakeEnds.isEmpty)
@@ -94,6 +95,22 @@ struct WakeTests {
         #expect(gate.demand?.isWaking == true)
         // Nobody came: it ends twice as late as the boot was to end.
         #expect(gate.pass(.seconds(610)).wakeEnds == [.abandoned])
+    }
+
+    @Test func `when a boot was expected says nothing about the next one`() {
+        var gate = Gate()
+        _ = gate.arrive()
+        gate.send(.boot(Gate.pool, BootOutlook(readyAt: gate.now + .seconds(400))))
+        gate.finish(gate.up(["r1": 1]).dispatched[0])
+        gate.see([:])
+        #expect(gate.arrive { $0.patience = .seconds(30) }.actions.refused.isEmpty)
+    }
+
+    @Test func `a repetition needs no more of its key's limit than the call that it repeats`() {
+        var gate = Gate { settings, _ in settings.keys[KeyID(rawValue: "k")] = KeyLimits(maximumConcurrent: 1) }
+        _ = gate.arrive { $0.identity = 1 }
+        #expect(gate.arrive { ($0.identity, $0.retryCount) = (1, 1) }.actions.refused.isEmpty)
+        #expect(gate.arrive { ($0.identity, $0.retryCount) = (2, 1) }.actions.refused == [.tooManyRequests])
     }
 
     @Test func `a repetition takes the place of the call that it repeats`() {
