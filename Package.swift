@@ -117,7 +117,9 @@ let package = Package(
         tests("TransportTests", ["Fleet", "Transport"]),
         tests("CollectorsTests", ["Fleet", "Exposition", "Transport", "Collectors", "CNVML"]),
         tests("DriversTests", ["Fleet", "Transport", "Drivers"]),
-        tests("StoreTests", ["Fleet", "Forecast", "Policy", "Store"]),
+        tests(
+            "StoreTests",
+            ["Fleet", "Forecast", "Policy", "Store", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("ConfigTests", ["Fleet", "Forecast", "Policy", "Config"]),
         tests(
             "AgentTests",

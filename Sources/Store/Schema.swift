@@ -38,6 +38,10 @@ enum Schema {
                     ) WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("learning alone") { db in
+            // Until there was a state of all that is learned, that of the forecaster was kept by itself.
+            try db.execute(sql: "DROP TABLE IF EXISTS forecaster")
+        }
         return migrator
     }
 }
