@@ -66,7 +66,7 @@ let package = Package(
             ]),
         shell("Drivers", ["Fleet", "Transport", .product(name: "XMLCoder", package: "XMLCoder")]),
         shell("Store", ["Fleet", "Forecast", "Policy", .product(name: "GRDB", package: "GRDB.swift")]),
-        shell("Config", ["Fleet", "Forecast", "Policy", .product(name: "Yams", package: "Yams")]),
+        shell("Config", ["Fleet", "Forecast", "Policy", "Admission", .product(name: "Yams", package: "Yams")]),
         shell(
             "Agent",
             [
@@ -120,7 +120,7 @@ let package = Package(
         tests(
             "StoreTests",
             ["Fleet", "Forecast", "Policy", "Store", .product(name: "GRDB", package: "GRDB.swift")]),
-        tests("ConfigTests", ["Fleet", "Forecast", "Policy", "Config"]),
+        tests("ConfigTests", ["Fleet", "Forecast", "Policy", "Admission", "Config"]),
         tests(
             "AgentTests",
             [

@@ -1,4 +1,4 @@
-import Fleet
+import Admission
 import Fleet
 import Forecast
 import Policy
@@ -20,8 +20,16 @@ extension AgentConfig {
             text.line("timeout", gpu.timeout)
             text.line("dcgm_names", "\(gpu.dcgmNames)")
         }
-        text.group("pools") { text in
-            for pool in pools { text.item { pool.write(to: &$0) } }
+        if !pools.isEmpty {
+            text.group("pools") { text in
+                for pool in pools { text.item { pool.write(to: &$0) } }
+            }
+        }
+        text.line("gateway_token", gatewayToken.map { quoted($0.description) }, otherwise: "none")
+        if let gateway {
+            text.group("gateway") { gateway.write(to: &$0) }
+        } else {
+            text.line("gateway", "off")
         }
         return text.text
     }
@@ -262,6 +270,89 @@ extension ForecastSettings {
         }
         text.line("quiet_until", calendar.quietUntil.map(MomentText.format), otherwise: "not quiet")
         text.line("quantile", NumberText.format(quantile))
+    }
+}
+
+extension GatewayConfig {
+    fileprivate func write(to text: inout SettingsText) {
+        text.group("listen") { text in
+            for listener in listeners { text.item { listener.write(to: &$0) } }
+        }
+        text.line("keys", keyFile.map(quoted), otherwise: "none, everybody may come in")
+        text.line(
+            "engine_authorization", engineAuthorization.map { quoted($0.description) }, otherwise: "the clients'")
+        if let controller {
+            text.line("controller", quoted(controller.url))
+            text.line("token", controller.token.map { quoted($0.description) }, otherwise: "none")
+        }
+        text.group("models") { text in
+            for (model, pool) in admission.models.sorted(by: { $0.key < $1.key }) {
+                text.line(quoted(model), pool.rawValue)
+            }
+        }
+        let standard = admission.pools.values.first ?? PoolLimits()
+        text.group("hold") { text in
+            text.line("budget", standard.wakeBudget)
+            text.line("at_most", standard.maximumHold)
+            text.line("requests", "\(standard.maximumHeld)")
+            text.line("body_bytes", BytesText.format(standard.maximumHeldBodyBytes))
+        }
+        text.line("heartbeat", admission.heartbeat)
+        text.line("drain", drain)
+        text.group("limits") { text in
+            text.line("connections", "\(limits.connections)")
+            text.line("body_bytes", BytesText.format(limits.bodyBytes))
+            text.line("held_body_bytes", BytesText.format(limits.heldBodyBytes))
+            text.line("head_time", limits.headTime)
+            text.line("idle_time", limits.idleTime)
+            text.line("unread_time", limits.unreadTime)
+            text.line("silent_time", limits.silentTime)
+        }
+        text.group("pools") { text in
+            for (pool, limits) in admission.pools.sorted(by: { $0.key < $1.key }) {
+                text.item { write(pool, limits, to: &$0) }
+            }
+        }
+        guard !admission.keys.isEmpty else { return text.line("# key_limits", "none") }
+        text.group("key_limits") { text in
+            for (key, limits) in admission.keys.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+                text.item { limits.write(of: key, to: &$0) }
+            }
+        }
+    }
+
+    private func write(_ pool: PoolID, _ limits: PoolLimits, to text: inout SettingsText) {
+        text.line("name", pool.rawValue)
+        let slots = poolsWithSlots.contains(pool) ? "\(limits.slots)" : nil
+        text.line("slots", slots, otherwise: "the pool's capacity, or \(limits.slots)")
+        text.line("idle_grace", limits.idleGrace)
+        text.line("ladder", limits.ladder.isEmpty ? "off" : list(limits.ladder.map(\.rawValue)))
+        text.line("endpoints", endpoints[pool].map(list), otherwise: "as the controller knows them")
+    }
+}
+
+extension GatewayListener {
+    fileprivate func write(to text: inout SettingsText) {
+        text.line("address", quoted(shown))
+        if let tls {
+            text.group("tls") { text in
+                text.line("certificate", quoted(tls.certificate))
+                text.line("key", quoted(tls.key))
+            }
+        }
+        text.line("allow", allow.isEmpty ? nil : list(allow), otherwise: "everybody")
+        text.line("keys", "\(needsKey)")
+    }
+}
+
+extension KeyLimits {
+    fileprivate func write(of key: KeyID, to text: inout SettingsText) {
+        text.line("key", quoted(key.rawValue))
+        text.line("wake", "\(mayWake)")
+        text.line("priority", "\(priority)")
+        text.line("models", models.map { list($0.sorted()) }, otherwise: "all")
+        text.line("concurrent", maximumConcurrent.map(String.init), otherwise: "no bound")
+        text.line("per_minute", maximumPerMinute.map(String.init), otherwise: "no bound")
     }
 }
 

@@ -12,8 +12,12 @@ package struct AgentConfig: Hashable, Sendable {
     package var mode = OperatingMode.act
     package var logLevel = LogLevel.info
     package var gpu = GPUConfig()
-    /// At least one, with unique names, in the order of the file.
+    /// With unique names, in the order of the file; at least one, unless there is only a gateway.
     package var pools: [PoolConfig] = []
+    /// `nil`: clients have a gateway of their own, or none.
+    package var gateway: GatewayConfig?
+    /// What gateways on other hosts have to show.
+    package var gatewayToken: Secret?
     /// What is allowed and probably not meant.
     package var warnings: [ConfigProblem] = []
 
@@ -33,6 +37,9 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    /// Whether only this host can connect.
+    package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 }
 
 /// What the agent may do with its decisions.

@@ -12,13 +12,28 @@ extension AgentConfig {
         root.read("mode", .word(), into: &config.mode)
         root.read("log_level", .word(), into: &config.logLevel)
         config.gpu = GPUConfig.read(root.mapping("gpu"))
-        if !root.has("pools") { root.missing("pools", "write pools: and below it - name: chat") }
+        if !root.has("pools"), !root.has("gateway") { root.missing("pools", "write pools: and below it - name: chat") }
         let readers = root.mappings("pools")
         let pools = readers.map { ($0, PoolConfig.read($0, secrets)) }
+        config.gateway = GatewayConfig.read(root, secrets, pools: pools.map(\.1))
+        config.gatewayToken = readGatewayToken(root, secrets)
+        if let listen = config.listen, listen.port > 0,
+            config.gateway?.listeners.contains(where: { $0.address == .tcp(listen) }) == true
+        {
+            root.problem(at: "listen", "the gateway listens there already", "give each its own port")
+        }
         root.finish()
         checkTogether(pools)
         config.pools = pools.compactMap(\.1)
         return config
+    }
+
+    private static func readGatewayToken(_ root: MappingReader, _ secrets: SecretText) -> Secret? {
+        guard let token = root.read("gateway_token", secrets.kind) else { return nil }
+        if token.revealed.utf8.count < 16 {
+            root.problem(at: "gateway_token", "it can be guessed", "take 16 characters or more")
+        }
+        return token
     }
 
     /// What two pools must not share: names, groups, ports.

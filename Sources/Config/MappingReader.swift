@@ -70,6 +70,15 @@ final class MappingReader {
         return values
     }
 
+    /// The same; empty where the key says `off`.
+    func listOrOff<Value>(_ key: String, _ kind: ValueKind<Value>) -> [Value]? {
+        if case .scalar(let scalar) = entries[key]?.value, scalar.string == "off" {
+            _ = ask(key)
+            return []
+        }
+        return list(key, kind)
+    }
+
     /// The mapping below a key; without keys when it is absent.
     func mapping(_ key: String) -> MappingReader {
         let node = ask(key)
@@ -87,9 +96,11 @@ final class MappingReader {
 
     /// The mappings in the list below a key.
     ///
-    /// - Parameter shorthand: a key; an element that is no mapping is short for one with that key alone.
-    func mappings(_ key: String, shorthand: String? = nil) -> [MappingReader] {
-        (elements(key) ?? []).enumerated().map { index, element in
+    /// - Parameters:
+    ///   - shorthand: a key; an element that is no mapping is short for one with that key alone.
+    ///   - orOne: whether a scalar is a list of one.
+    func mappings(_ key: String, shorthand: String? = nil, orOne: Bool = false) -> [MappingReader] {
+        (elements(key, orOne: orOne) ?? []).enumerated().map { index, element in
             var node = element
             if let shorthand, case .scalar = element { node = .mapping(.init([(.scalar(.init(shorthand)), element)])) }
             return MappingReader(
@@ -97,8 +108,9 @@ final class MappingReader {
         }
     }
 
-    private func elements(_ key: String) -> [Node]? {
+    private func elements(_ key: String, orOne: Bool = false) -> [Node]? {
         guard let node = ask(key) else { return nil }
+        if orOne, case .scalar = node { return [node] }
         if case .sequence(let list) = node, !list.isEmpty { return Array(list) }
         let found = node.sequence == nil ? Self.shown(node) : "an empty one"
         log.problem(path(key), at: node.position, "expected a list, found \(found)")

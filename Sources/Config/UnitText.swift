@@ -34,6 +34,25 @@ package enum DurationText {
     }
 }
 
+/// Sizes as the file writes them: `64MiB`.
+enum BytesText {
+    private static let units: KeyValuePairs<String, Int> = ["GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10]
+
+    static func parse(_ text: String) -> Int? {
+        guard let unit = units.first(where: { text.hasSuffix($0.key) }) else { return nil }
+        let digits = text.dropLast(unit.key.count)
+        guard digits.allSatisfy({ "0"..."9" ~= $0 }), let count = Int(digits) else { return nil }
+        let (bytes, isTooLarge) = count.multipliedReportingOverflow(by: unit.value)
+        return isTooLarge ? nil : bytes
+    }
+
+    /// In the largest unit that it is a whole number of.
+    static func format(_ bytes: Int) -> String {
+        let unit = units.first { bytes % $0.value == 0 } ?? ("", 1)
+        return "\(bytes / unit.value)\(unit.key)"
+    }
+}
+
 /// Shares as the file writes them: `60%`.
 enum PercentText {
     static func format(_ share: Double) -> String {

@@ -1,3 +1,5 @@
+import Glibc
+
 /// How one scalar of the file becomes a value.
 struct ValueKind<Value> {
     /// Completes "expected".
@@ -54,6 +56,15 @@ extension ValueKind<Int> {
             text, isPlain throws(Misfit) in
             guard isPlain, let value = Int(text), range.contains(value) else { throw Misfit() }
             return value
+        }
+    }
+}
+
+extension ValueKind<Int> {
+    static func bytes(_ range: ClosedRange<Int>, example: String) -> Self {
+        let expected = "\(BytesText.format(range.lowerBound)) to \(BytesText.format(range.upperBound))"
+        return ValueKind(expected, example: example) { text in
+            BytesText.parse(text).flatMap { range.contains($0) ? $0 : nil }
         }
     }
 }
@@ -118,6 +129,18 @@ extension ValueKind<String> {
         ValueKind(expected, example: example) { $0.isEmpty || $0.contains(where: \.isControl) ? nil : $0 }
     }
 
+    /// A file; a relative path starts at the folder of the configuration.
+    static func path(_ secrets: SecretText, example: String) -> Self {
+        ValueKind("a file", example: example) { text in
+            if text.isEmpty || text.contains(where: \.isControl) { return nil }
+            return text.hasPrefix("/") ? text : secrets.folder + text
+        }
+    }
+
+    static var addressBlock: Self {
+        ValueKind("an address, or a block of them", example: "10.0.0.0/8") { $0.isAddressBlock ? $0 : nil }
+    }
+
     static var poolName: Self {
         ValueKind("1 to 63 of a-z, 0-9 and -, not starting with -", example: "chat") { text in
             let isName = text.allSatisfy { "a"..."z" ~= $0 || "0"..."9" ~= $0 || $0 == "-" }
@@ -159,6 +182,17 @@ extension ValueKind<ListenAddress> {
     }
 }
 
+extension ValueKind<GatewayListener.Address> {
+    static var gatewayAddress: Self {
+        ValueKind("host:port, or unix:/path", example: "127.0.0.1:8080") { text in
+            if text.hasPrefix("unix:/") { return .unix(path: String(text.dropFirst("unix:".count))) }
+            return HostAndPort(text).flatMap {
+                $0.host.isHostName ? .tcp(ListenAddress(host: $0.host, port: $0.port)) : nil
+            }
+        }
+    }
+}
+
 /// `host:port`, or `[::1]:port` for an IPv6 address.
 private struct HostAndPort {
     var host: String
@@ -183,6 +217,20 @@ extension String {
     /// A name, an address, or a placeholder for one.
     fileprivate var isHostName: Bool {
         !isEmpty && utf8.allSatisfy { 0x21...0x7E ~= $0 } && !contains { "/?#\\\"[]".contains($0) }
+    }
+}
+
+extension String {
+    /// An IPv4 or IPv6 address, and perhaps a slash and the bits that count.
+    fileprivate var isAddressBlock: Bool {
+        let parts = split(separator: "/", omittingEmptySubsequences: false)
+        guard let first = parts.first, parts.count <= 2 else { return false }
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let bits =
+            inet_pton(AF_INET, String(first), &bytes) == 1
+            ? 32 : inet_pton(AF_INET6, String(first), &bytes) == 1 ? 128 : nil
+        guard let bits else { return false }
+        return parts.count == 1 || Int(parts[1]).map { (0...bits).contains($0) } ?? false
     }
 }
 

@@ -1,3 +1,4 @@
+import Admission
 import Fleet
 import FoundationEssentials
 import Policy
@@ -32,7 +33,7 @@ import Testing
     }
 
     static let names = [
-        "minimal", "local", "aws-asg", "load-60-20-30", "queue", "queue-10", "spot-and-on-demand", "steps",
+        "gateway", "minimal", "local", "aws-asg", "load-60-20-30", "queue", "queue-10", "spot-and-on-demand", "steps",
     ]
 
     @Test("every example is tested")
@@ -56,6 +57,20 @@ import Testing
             }
         }
         #expect(try parse(text, file: "/elsewhere/x.yaml") == config)
+    }
+
+    @Test("gateway: two doors, one of them with keys, before a pool that may rest at zero")
+    func gateway() throws {
+        let pool = try Self.pool("gateway")
+        #expect(pool.settings.scaleToZero == .init(after: .seconds(1800)))
+        let gateway = try #require(try Self.config("gateway").gateway)
+        #expect(gateway.listeners.map(\.needsKey) == [true, false])
+        #expect(gateway.listeners.map { $0.tls == nil } == [false, true])
+        #expect(gateway.keyFile == Self.path("examples/gateway-keys.txt"))
+        #expect(gateway.admission.models == ["meta-llama/Llama-3.1-8B-Instruct": pool.id])
+        #expect(gateway.admission.pools[pool.id] == PoolLimits())
+        #expect(gateway.poolsWithSlots.isEmpty)
+        #expect(gateway.admission.keys[KeyID(rawValue: "batch")]?.mayWake == false)
     }
 
     @Test("spot-and-on-demand: three groups in fail-over order, the last with a base")

@@ -10,8 +10,9 @@ import Testing
         let log = ProblemLog(file: example)
         for driver in ["aws_asg", "local"] {
             let forecast = "{holidays: [2026-12-25], events: [{}]}"
+            let gateway = "{listen: [{tls: {}}], pools: [{}], key_limits: [{}], models: {}}"
             let yaml =
-                "pools: [{driver: {kind: \(driver)}, forecast: \(forecast), "
+                "gateway: \(gateway)\npools: [{driver: {kind: \(driver)}, forecast: \(forecast), "
                 + "policy: {schedules: [{}]}}, {groups: [{driver: {kind: \(driver)}}]}]"
             let root = try #require(YAMLDocument.root(of: Array(yaml.utf8), log: log))
             let secrets = SecretText(environment: [:], folder: "") { _ throws(UnreadableFile) in [] }
