@@ -222,8 +222,3 @@ private struct HangupService: Service {
         for await _ in signals.cancelOnGracefulShutdown() { await hangup() }
     }
 }
-
-extension ListenAddress {
-    /// Whether only this host can connect.
-    var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
-}
