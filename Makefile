@@ -6,7 +6,7 @@ RELEASE_FLAGS ?= -c release --static-swift-stdlib
 export RELEASE_FLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint bench install clean distclean
+.PHONY: help run build test lint fuzz bench install clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: ## run all tests, or with FILTER=name the Swift tests of that name
 
 lint: ## check format, syntax, rules, dashboards, and count the lines
 	@scripts/lint
+
+fuzz: ## feed every parser with damaged inputs, FUZZ_SECONDS (600) each
+	@scripts/fuzz
 
 bench: build ## measure speed and decision quality
 	@if [ -x Benchmarks/run ]; then Benchmarks/run $(ARGS); else echo 'no benchmarks in this checkout' && exit 1; fi

@@ -19,6 +19,11 @@ package struct NameSelection: Sendable {
     }
 
     func contains(_ name: ExpositionToken, in bytes: Span<UInt8>) -> Bool {
+        if name.isEscaped {
+            var plain: [UInt8] = []
+            name.append(to: &plain, from: bytes)
+            return contains(ExpositionToken(start: 0, end: plain.count), in: plain.span)
+        }
         let length = name.end &- name.start
         guard length < namesByLength.count else { return false }
         return namesByLength[length].contains { candidate in

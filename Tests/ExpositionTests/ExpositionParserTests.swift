@@ -205,6 +205,12 @@ import Testing
         #expect(exposition.skipped.count == 0)
     }
 
+    @Test func namesWithEscapesAreSelectedAsTheyRead() throws {
+        let exposition = try Exposition(
+            Array(#"{"a\nb\\\\"} 1"#.utf8), format: .prometheusText, selecting: NameSelection(families: ["a\nb\\\\"]))
+        #expect(exposition.families.map(\.name) == ["a\nb\\\\"])
+    }
+
     @Test func histogramsThatMakeNoSenseAreLeftOut() throws {
         func buckets(_ id: String, _ les: [(String, String)]) -> String {
             les.map { "h_bucket{id=\"\(id)\",le=\"\($0)\"} \($1)\n" }.joined()

@@ -39,10 +39,10 @@ enum NvidiaSMIQuantity {
     /// - Parameter headerUnit: the unit of the column, for a cell without one of its own.
     func parse(_ text: String, headerUnit: String) -> Double? {
         let parts = text.split(separator: " ", omittingEmptySubsequences: true)
-        guard let digits = parts.first, parts.count <= 2, let number = Double(digits), number.isFinite else {
-            return nil
-        }
-        return scale(parts.count == 2 ? String(parts[1]) : headerUnit).map { number * $0 }
+        guard let digits = parts.first, parts.count <= 2, let number = Double(digits),
+            let scale = scale(parts.count == 2 ? String(parts[1]) : headerUnit)
+        else { return nil }
+        return (number * scale).isFinite ? number * scale : nil
     }
 
     private func scale(_ unit: String) -> Double? {

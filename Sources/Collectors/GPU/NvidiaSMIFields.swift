@@ -61,7 +61,8 @@ struct NvidiaSMIFields {
     /// The sum of those that are given; `nil` when none is.
     private func sum(_ names: [String]) -> Double? {
         let parts = names.compactMap { number([$0], .count) }
-        return parts.isEmpty ? nil : parts.reduce(0, +)
+        let sum = parts.reduce(0, +)
+        return parts.isEmpty || !sum.isFinite ? nil : sum
     }
 
     /// From the mask in CSV, or from the elements in XML.

@@ -8,13 +8,16 @@ struct NvidiaSMIRemarks {
         var reason: String
     }
 
+    /// More than any host has. Each is looked for among all GPUs.
+    private static let maximumLost = 64
+
     /// Without blank lines.
     private let lines: [String]
     let lost: [LostGPU]
 
     init(_ lines: [String]) {
         self.lines = lines.map { String($0.trimmingBlanks) }.filter { !$0.isEmpty }
-        lost = self.lines.compactMap(Self.lostGPU)
+        lost = Array(self.lines.compactMap(Self.lostGPU).prefix(Self.maximumLost))
     }
 
     /// Puts rows, lost GPUs and errors together.

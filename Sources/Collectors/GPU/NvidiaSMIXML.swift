@@ -38,7 +38,11 @@ package enum NvidiaSMIXML {
 
 /// What one `<nvidia_smi_log>` holds.
 struct NvidiaSMIDocument {
-    let isWhole: Bool
+    /// The driver's own have 6. What is deeper is not its, and following it would take time by the square of its size.
+    private static let maximumDepth = 32
+
+    /// Whether all of it was read.
+    private(set) var isWhole: Bool
     private(set) var gpus: [NvidiaSMIFields] = []
     /// Values beside the GPUs that belong to each of them, such as the driver's version.
     private(set) var common: [(String, String)] = []
@@ -61,6 +65,9 @@ struct NvidiaSMIDocument {
         var gpu: NvidiaSMIFields?
         while let token = reader.next() {
             switch token {
+            case .open where path.count == Self.maximumDepth:
+                self.isWhole = false
+                return
             case .open(let name, let attributes):
                 if path.count == 1, name == "gpu" {
                     gpu = NvidiaSMIFields()

@@ -40,11 +40,17 @@ struct NvidiaSMICSVTests {
     @Test(arguments: [
         "[N/A]", "N/A", "[Not Supported]", "-", "", "[Insufficient Permissions]", "[Function Not Found]",
         "[Requested functionality has been deprecated]", "[Something new]", "nan %", "inf %", "fifty %", "50 W", "50",
+        "1e999 %",
     ])
     func whatIsNoNumberIsAbsentAndNoFault(cell: String) {
         let gpu = read("index, utilization.gpu, power.limit [W]\n0, \(cell), 70.00 W\n").gpus.first
         #expect(gpu != nil && gpu?.utilizationRatio == nil && gpu?.fault == nil)
         #expect(gpu?.powerLimitWatts == 70)
+    }
+
+    @Test func aNumberThatItsUnitMakesInfiniteIsAbsent() {
+        let gpu = read("index, memory.used [MiB]\n0, 1e305 MiB\n").gpus.first
+        #expect(gpu != nil && gpu?.memoryUsedBytes == nil)
     }
 
     @Test(arguments: [

@@ -79,6 +79,12 @@ struct NvidiaSMIRemarksTests {
         #expect(NvidiaSMIRemarks.lostGPU(line) == nil)
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func moreLostGPUsThanAnyHostHasAreNotLookedFor() {
+        let lines = (0..<20_000).map { "GPU: 0000:\(String($0, radix: 16)):00.0: Unknown Error" }
+        #expect(NvidiaSMIRemarks(lines).reading([], exitCode: 255).gpus.count == 64)
+    }
+
     @Test func theOthersAreReadWhenOneIsLost() {
         let text = """
             GPU1: 0000:34:00.0: Unknown Error

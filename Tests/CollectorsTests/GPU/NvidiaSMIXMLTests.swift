@@ -84,6 +84,24 @@ struct NvidiaSMIXMLTests {
         #expect(reading.isUsable)
     }
 
+    @Test func aSumThatIsInfiniteIsAbsent() {
+        let part = "sram_uncorrectable>1e308</sram_uncorrectable>"
+        let volatile = "<\(part)<\(part.replacing("sram", with: "dram"))"
+        let reading = read(
+            "<nvidia_smi_log><gpu><ecc_errors><volatile>\(volatile)</volatile></ecc_errors></gpu></nvidia_smi_log>")
+        #expect(reading.gpus.count == 1 && reading.gpus.first?.uncorrectedECCErrors == nil)
+    }
+
+    /// Each text would be looked up under a path of a hundred thousand names.
+    @Test(.timeLimit(.minutes(1)), arguments: ["<a>x</b>", "<a>"])
+    func aDocumentOfEndlessDepthIsCutThere(element: String) {
+        let end = text.utf8.count - "</nvidia_smi_log>\n".utf8.count
+        let reading = read(
+            String(text.prefix(end)) + "<gpu>" + String(repeating: element, count: 100_000) + "</nvidia_smi_log>")
+        #expect(reading.gpus.count == 2)
+        #expect(reading.error?.message == "the output of nvidia-smi was cut after 2 GPUs")
+    }
+
     @Test func fewerGPUsThanAttachedIsSaid() {
         let reading = read(text.replacing("<attached_gpus>2", with: "<attached_gpus>8"))
         #expect(reading.gpus.count == 2)
