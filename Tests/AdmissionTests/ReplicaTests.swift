@@ -98,6 +98,23 @@ struct ReplicaTests {
         #expect(gate.finish(ids[0]).isEmpty)
     }
 
+    @Test func `the deadline of a drain may change`() {
+        var gate = Gate()
+        gate.see(["a": .up])
+        let id = gate.arrive().id
+        gate.see(["a": .draining(by: gate.now + .seconds(60))])
+        gate.see(["a": .draining(by: gate.now + .seconds(5))])
+        #expect(gate.pass(.seconds(5)).cut == [id])
+    }
+
+    @Test func `one that was cordoned while it climbed climbs again`() {
+        var gate = Gate { _, limits in limits.ladder = [.health] }
+        gate.see(["a": .up])
+        gate.see(["a": .draining(by: gate.now + .seconds(60))])
+        #expect(gate.see(["a": .up]).probes.map(\.step) == [.health])
+        #expect(gate.demand?.ready == 0)
+    }
+
     @Test func `an idle replica has drained at once; one that is needed again serves at once`() {
         var gate = Gate()
         gate.see(["a": .up, "b": .up])

@@ -132,6 +132,13 @@ struct RoutingTests {
         #expect(again.dispatched == [ids[0]] && again.replicas == ["b"])
     }
 
+    @Test func `a connection that had gone stale says nothing about the replica`() {
+        var gate = Gate()
+        gate.up(["a": 1, "b": 1])
+        let ids = gate.arrive(2)
+        #expect(gate.send(.failed(ids[0], .unsent)).replicas == ["a"])
+    }
+
     @Test func `it goes back to the same one when there is no other, and three times at most`() {
         var gate = Gate()
         gate.up(["a": 1])

@@ -125,14 +125,15 @@ struct WakeTests {
         #expect(gate.arrive { ($0.identity, $0.retryCount) = (3, 1) }.actions.cut.isEmpty)
     }
 
-    @Test(arguments: ["other", "k"])
-    func `only a repetition with the same key does so`(key: String) {
+    @Test(arguments: [("other", 1, 0), ("k", 0, 0), ("k", 1, -1)])
+    func `only a repetition with the same key and priority does so`(key: String, retryCount: Int, priority: Int) {
         var gate = Gate()
-        _ = gate.arrive { $0.identity = 2 }
+        let first = gate.arrive { $0.identity = 2 }.id
         let second = gate.arrive {
-            ($0.identity, $0.retryCount, $0.key) = (2, key == "k" ? 0 : 1, KeyID(rawValue: key))
+            ($0.identity, $0.retryCount, $0.key, $0.priority) = (2, retryCount, KeyID(rawValue: key), priority)
         }
         #expect(second.actions.cut.isEmpty && gate.demand?.held == 2)
+        #expect(gate.up(["r1": 9]).dispatched == [first, second.id])
     }
 
     @Test func `a key that may not wake joins those who wait, and never asks`() {
