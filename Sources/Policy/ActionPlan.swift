@@ -30,7 +30,9 @@ struct ActionPlan {
         if action == nil { removeUseless() }
         if action == nil { removeDrained() }
         if action == nil, target < tick.current { shrink(by: tick.current - target) }
-        if action == nil, !decision.steps.contains(where: { Self.puttingOff.contains($0.rule) }) {
+        if action == nil, tick.memory.undeliveredSince != nil || tick.fleet.groups != nil,
+            !decision.steps.contains(where: { Self.puttingOff.contains($0.rule) })
+        {
             withdraw(to: target)
         }
     }
@@ -62,6 +64,7 @@ struct ActionPlan {
     /// what is broken; then one goes, and only where it is in the way of the first replacement. A group that may not become
     /// smaller starts another in its place.
     private mutating func removeUseless() {
+        if tick.supply.stuck.isEmpty, tick.supply.dead.isEmpty { return }
         let dead = tick.supply.dead.filter { id in
             tick.memory.dead.since(id).map { tick.now - $0 >= tick.settings.deadAfter } ?? false
         }
@@ -94,6 +97,7 @@ struct ActionPlan {
     }
 
     private mutating func removeDrained() {
+        if tick.memory.draining.isEmpty { return }
         let draining = Set(tick.supply.draining).subtracting(uncordon)
         for drained in tick.memory.draining where draining.contains(drained.id) {
             // What the cloud takes would be replaced by its group: it leaves by order, at the last moment.
@@ -143,7 +147,6 @@ struct ActionPlan {
 
     /// What has not come in time would come some day, and be paid for.
     private mutating func withdraw(to target: Int) {
-        guard tick.memory.undeliveredSince != nil || tick.fleet.groups != nil else { return }
         for place in tick.placement.places where place.credited == 0 {
             let wanted = max(place.listed + max(0, target - tick.current), place.group.minimum ?? 0)
             let order = ScalingAction.withdraw(to: wanted, in: place.group.id)

@@ -44,8 +44,8 @@ package struct Demand: Hashable, Sendable, Codable {
     package init(_ observation: PoolObservation, leaving: Set<ReplicaID>, lost: Set<ReplicaID>, capacity: Double?) {
         (running, waiting, held, engines, missing, missingAtMost) = (nil, nil, observation.held, 0, 0, nil)
         var unseen = 0.0
-        for engine in observation.engines where !lost.contains(engine.id) {
-            switch engine.condition {
+        for place in observation.engines.indices where !lost.contains(observation.engines[place].id) {
+            switch observation.engines[place].condition {
             case .starting, .dead: continue
             case .sleeping:
                 missing += 1
@@ -55,8 +55,9 @@ package struct Demand: Hashable, Sendable, Codable {
                 (running, waiting) = (running ?? 0, waiting ?? 0)
             case .answering:
                 engines += 1
-                add(engine)
+                add(observation.engines[place])
             case .silent, .mute:
+                let engine = observation.engines[place]
                 add(engine)
                 guard !leaving.contains(engine.id) else { continue }
                 missing += 1

@@ -146,8 +146,8 @@ package struct PoolController: Sendable {
     ) -> Int {
         var target = target
         for index in rules.indices {
+            guard let proposal = rules[index].propose(tick, target: target) else { continue }
             let rule = rules[index]
-            guard let proposal = rule.propose(tick, target: target) else { continue }
             let bounded = rule.kind.bound(proposal.target, target: target, current: tick.current)
             // A need speaks even when it is met already; a hold or a limit only when it makes a difference.
             guard bounded != target || rule.kind == .need || proposal.isNotice else { continue }

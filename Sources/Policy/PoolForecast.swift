@@ -30,7 +30,7 @@ extension DemandForecast {
     /// At those of the levels that are told here.
     func only(_ told: [Double]) -> DemandForecast {
         guard levels.count > told.count else { return self }
-        let kept = levels.indices.filter { told.contains(levels[$0]) }
+        let kept = told.compactMap { levels.firstIndex(of: $0) }
         return DemandForecast(
             lead: lead, levels: kept.map { levels[$0] }, sample: kept.map { sample[$0] },
             maximum: kept.map { maximum[$0] })

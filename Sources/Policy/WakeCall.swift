@@ -55,14 +55,14 @@ extension PoolMemory {
     /// asked last.
     mutating func noteIdle(_ asked: Timestamp?, _ tick: TickContext) {
         let demand = tick.demand
-        let worked = tick.observation.engines.contains { engine in
+        func works(_ engine: EngineObservation) -> Bool {
             [engine.finishedPerSecond, engine.promptTokensPerSecond, engine.generationTokensPerSecond].contains {
                 $0.map { $0 > 0 } ?? false
             }
         }
         let isIdle =
             demand.requests == 0 && demand.missing == 0 && demand.engines > 0 && tick.supply.lost.isEmpty
-            && !worked && asked == nil && wake == nil
+            && asked == nil && wake == nil && !tick.observation.engines.contains(where: works)
         idleSince = isIdle ? idleSince ?? tick.now : nil
     }
 }

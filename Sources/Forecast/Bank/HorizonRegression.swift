@@ -68,7 +68,7 @@ struct HorizonRegression: Hashable, Sendable, Codable {
                 for i in 0..<count {
                     let x = features[i] * share
                     moment[i] = memory * moment[i] + x * beyondPrior
-                    for j in 0...i { gram[row &+ j] = memory * gram[row &+ j] + x * features[j] }
+                    for j in 0..<i &+ 1 { gram[row &+ j] = memory * gram[row &+ j] + x * features[j] }
                     row += i + 1
                 }
             }

@@ -11,7 +11,9 @@ struct KVCacheNeed: Rule {
         guard tick.settings.signals.kvCacheAbove != nil else { return nil }
         let serving = Double(tick.supply.serving.count)
         // Of engines that are read as a whole each is as full as the others.
-        let full = tick.sumOfReplicas(\.kvCacheUsage) ?? tick.meanOfEndpoints(\.kvCacheUsage).map { $0 * serving }
+        let full =
+            tick.sumOfReplicas { tick.observation.engines[$0].kvCacheUsage }
+            ?? tick.meanOfEndpoints(\.kvCacheUsage).map { $0 * serving }
         guard let above = tick.settings.signals.kvCacheAbove, above > 0, let full, full > 0 else { return nil }
         return Proposal(tick.enough(for: full, each: above), .kvCache(usage: full / serving, above: above))
     }
@@ -25,7 +27,9 @@ struct TokenRateNeed: Rule {
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         guard tick.settings.signals.tokensPerSecond != nil else { return nil }
         // Engines that are read as a whole tell all that there is between them.
-        let rate = tick.sumOfReplicas(\.generationTokensPerSecond) ?? tick.sumOfEndpoints(\.generationTokensPerSecond)
+        let rate =
+            tick.sumOfReplicas { tick.observation.engines[$0].generationTokensPerSecond }
+            ?? tick.sumOfEndpoints(\.generationTokensPerSecond)
         guard let perReplica = tick.settings.signals.tokensPerSecond, perReplica > 0, let rate, rate > 0 else {
             return nil
         }
@@ -39,18 +43,19 @@ extension TickContext {
     /// Over the serving replicas; silent ones are taken to be like those that tell. One that has just come up and cannot
     /// tell a rate yet, or whose gauges are left over, has nothing to add. `nil` when none tells, or when engines are read
     /// as a whole.
-    fileprivate func sumOfReplicas(_ value: (EngineObservation) -> Double?) -> Double? {
-        guard observation.enginesAreReplicas, observation.engines.contains(where: { value($0) != nil }) else {
-            return nil
-        }
+    ///
+    /// - Parameter value: of the engine at this place.
+    fileprivate func sumOfReplicas(_ value: (Int) -> Double?) -> Double? {
+        guard observation.enginesAreReplicas else { return nil }
         var (sum, told, silent) = (0.0, 0.0, 0.0)
-        for engine in observation.engines where supply.serving.place(of: engine.id) != nil {
-            switch engine.condition {
+        func isServing(_ place: Int) -> Bool { supply.serving.place(of: observation.engines[place].id) != nil }
+        for place in observation.engines.indices {
+            switch observation.engines[place].condition {
             case .answering:
-                guard let said = value(engine) else { continue }
+                guard let said = value(place), isServing(place) else { continue }
                 sum += said
                 told += 1
-            case .silent, .mute: silent += 1
+            case .silent, .mute: silent += isServing(place) ? 1 : 0
             case .starting, .leftoverGauges, .sleeping, .dead: continue
             }
         }

@@ -85,9 +85,8 @@ struct CooldownDown: Rule {
     let kind = RuleKind.hold
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        guard let last = [tick.memory.lastScaleUp, tick.memory.lastScaleDown].compactMap({ $0 }).max() else {
-            return nil
-        }
+        let (up, down) = (tick.memory.lastScaleUp, tick.memory.lastScaleDown)
+        guard let last = up.map({ max($0, down ?? $0) }) ?? down else { return nil }
         let remaining = tick.cooldownDown - (tick.now - last)
         return remaining > .zero ? Proposal(tick.current, .cooldown(remaining: remaining)) : nil
     }

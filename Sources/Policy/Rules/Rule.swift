@@ -57,11 +57,11 @@ package struct TickContext: Sendable {
     /// Requests that one replica serves at once; `nil` when neither configured nor learned.
     package var capacity: Double?
     /// `nil` where nobody forecasts, and before the first sample.
-    package var forecast: PoolForecast?
+    @Shared package var forecast: PoolForecast?
     /// Boots that are expected not to be over by the time at which one ordered now would be.
     package var lateBoots = 0
     /// `nil` where load sizes the pool and not an objective.
-    package var choice: ShadowChoice?
+    @Shared package var choice: ShadowChoice?
 
     init(
         now: Timestamp, settings: Shared<PolicySettings>, memory: PoolMemory, fleet: FleetState,
@@ -70,6 +70,7 @@ package struct TickContext: Sendable {
         (self.now, _settings, _memory) = (now, settings, Shared(wrappedValue: memory))
         (self.fleet, self.observation, self.supply) = (fleet, observation, supply)
         (self.demand, self.capacity) = (demand, capacity)
+        (_forecast, _choice) = (Shared(wrappedValue: nil), Shared(wrappedValue: nil))
     }
 
     /// Whether the objective sizes the pool. Thresholds and delays then hold where the operator has set them, and have no

@@ -41,6 +41,7 @@ extension ShadowCandidate {
         ShrinkDelay(base: .seconds(60), boots: 0), ShrinkDelay(base: .zero, boots: 1),
         ShrinkDelay(base: .seconds(120), boots: 2), ShrinkDelay(base: .seconds(1800), boots: 0),
     ]
+    static let delaySeconds = delays.map { (base: $0.base.seconds, boots: Double($0.boots)) }
     static let bands = [0, 0.1, 0.2]
 
     /// All of them: for each signal, for each delay, for each band.

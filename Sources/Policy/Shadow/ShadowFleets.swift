@@ -162,8 +162,8 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
         let isHourOver = ledgers.move(to: second, decay: exp(-0.6931471805599453 * 3600 / halfLife.seconds))
         let price = settings.actionPrice.seconds / interval.length
         let (boot, order) = (interval.boot, boots.slot(tick + 1 + interval.bootIntervals))
-        let (tick, count) = (tick, fleets.count)
-        let waits = ShadowCandidate.delays.map { Int32($0.seconds(boot: boot) / interval.length) }
+        let (tick, count, bands) = (tick, fleets.count, ShadowCandidate.bands)
+        let waits = ShadowCandidate.delaySeconds.map { Int32(($0.base + boot * $0.boots) / interval.length) }
         fleets.withUnsafeMutableBufferPointer { fleets in
             boots.withCounts { boots in
                 ledgers.add(work: interval.arrivals) { costs, late in
@@ -171,20 +171,22 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
                     for signal in ShadowCandidate.signals.indices {
                         let need = Self.demand(signal, interval, forecast)
                         for wait in waits {
-                            for band in ShadowCandidate.bands {
-                                late[index] += fleets[index].serve(interval)
-                                let total = fleets[index].total
+                            for band in bands {
+                                var fleet = fleets[index]
+                                late[index] += fleet.serve(interval)
+                                let total = fleet.total
                                 costs[index] += Double(total)
-                                let wanted = fleets[index].resized(need, delay: wait, band: band, interval)
+                                let wanted = fleet.resized(need, delay: wait, band: band, interval)
                                 if wanted > total {
-                                    fleets[index].booting += wanted - total
+                                    fleet.booting += wanted - total
                                     boots[order + index] += wanted - total
                                     costs[index] += price * Double(total)
                                 } else if wanted < total {
-                                    fleets[index].shrink(
+                                    fleet.shrink(
                                         by: total - wanted, boots: boots, index: index, count: count, tick: tick)
                                     costs[index] += price * Double(total)
                                 }
+                                fleets[index] = fleet
                                 index += 1
                             }
                         }
@@ -254,8 +256,8 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
         let index = followed(at: now)
         return ShadowChoice(
             desired: desired, followed: standing(of: index),
-            below: ShadowCandidate.neighbour(of: index, by: -1).map(standing),
-            above: ShadowCandidate.neighbour(of: index, by: 1).map(standing), required: required,
+            below: ShadowCandidate.neighbour(of: index, by: -1).map { standing(of: $0) },
+            above: ShadowCandidate.neighbour(of: index, by: 1).map { standing(of: $0) }, required: required,
             share: budget.share, isLearning: isLearning)
     }
 

@@ -115,38 +115,55 @@ extension ShadowLedgers {
         let total = totalWork
         guard total > 0 else { return current }
         let sharing = Self.sharing / intervalSeconds / totalIntervals
-        return withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * Self.parts * count) { room in
+        let present = Self.part(ofHour: hour)
+        // Four candidates at a time; the last ones may stand alone.
+        let fours = (count + 3) / 4
+        return withUnsafeTemporaryAllocation(of: SIMD4<Double>.self, capacity: 2 * Self.parts * fours) { room in
             // 1. What each candidate is expected to cost and to serve late in each part.
-            for candidate in 0..<count {
-                let whole = account(of: candidate)
-                for part in 0..<Self.parts {
-                    let index = part * count + candidate
-                    let isNow = part == Self.part(ofHour: hour)
-                    room[2 * index] = Double(costs[index]) + (isNow ? hourCosts[candidate] : 0) + sharing * whole.cost
-                    room[2 * index + 1] =
-                        (Double(late[index]) + (isNow ? hourLate[candidate] : 0) + sharing * whole.late) / capacity
+            room.initialize(repeating: SIMD4(repeating: .infinity))
+            room.withMemoryRebound(to: Double.self) { room in
+                for candidate in 0..<count {
+                    let whole = account(of: candidate)
+                    for part in 0..<Self.parts {
+                        let (index, isNow) = (part * count + candidate, part == present)
+                        let place = 8 &* (part &* fours &+ candidate / 4) &+ candidate % 4
+                        room[place] = Double(costs[index]) + (isNow ? hourCosts[candidate] : 0) + sharing * whole.cost
+                        room[place &+ 4] =
+                            (Double(late[index]) + (isNow ? hourLate[candidate] : 0) + sharing * whole.late) / capacity
+                    }
                 }
+            }
+            func cost(_ candidate: Int, _ part: Int) -> Double {
+                room[2 * (part * fours + candidate / 4)][candidate % 4]
+            }
+            func lateness(_ candidate: Int, _ part: Int) -> Double {
+                room[2 * (part * fours + candidate / 4) + 1][candidate % 4]
             }
             func value(_ candidate: Int, _ part: Int, _ price: Double) -> Double {
-                room[2 * (part * count + candidate)] + price * room[2 * (part * count + candidate) + 1]
+                cost(candidate, part) + price * lateness(candidate, part)
             }
             func cheapest(_ part: Int, _ price: Double) -> Int {
-                var (best, least) = (0, Double.infinity)
-                for candidate in 0..<count {
-                    let value = value(candidate, part, price)
-                    if value < least { (best, least) = (candidate, value) }
+                var (least, best) = (SIMD4<Double>(repeating: .infinity), SIMD4<Int64>())
+                for four in 0..<fours {
+                    let place = 2 &* (part &* fours &+ four)
+                    let value = room[place] + price * room[place &+ 1]
+                    let isLess = value .< least
+                    least.replace(with: value, where: isLess)
+                    best.replace(with: SIMD4(repeating: Int64(four)), where: isLess)
                 }
-                return best
+                // Of equals the first.
+                var first = 0
+                for lane in 1..<4 where (least[lane], best[lane]) < (least[first], best[first]) { first = lane }
+                return Int(best[first]) * 4 + first
             }
             func meets(_ price: Double) -> Bool {
-                var late = 0.0
+                var sum = 0.0
                 for part in 0..<Self.parts {
-                    let own = work[part] + (part == Self.part(ofHour: hour) ? hourWork : 0)
-                    let share =
-                        room[2 * (part * count + cheapest(part, price)) + 1] * capacity / (own + sharing * total)
-                    late += share * own
+                    let own = work[part] + (part == present ? hourWork : 0)
+                    let share = lateness(cheapest(part, price), part) * capacity / (own + sharing * total)
+                    sum += share * own
                 }
-                return late <= (1 - required) * total
+                return sum <= (1 - required) * total
             }
             // 2. The smallest price that will do, to 14 %.
             var (low, high) = (0, 48)
