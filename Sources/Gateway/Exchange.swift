@@ -1,0 +1,387 @@
+import Admission
+import Fleet
+import NIOCore
+
+/// One request that was let through the door, from its head to the last byte of its answer.
+///
+/// Lives on its client's event loop, as does the replica's connection, so that nothing on the way of a chunk changes
+/// threads. What the client sent is kept, as it goes to the replica, until the answer begins.
+final class Exchange {
+    enum Phase {
+        /// Reading as much of the body as tells the model.
+        case reading
+        /// Admission has it.
+        case waiting
+        case connecting
+        /// With a replica that has not answered.
+        case sent
+        case answering
+        case over
+    }
+
+    /// How an answer's body goes to the client.
+    enum Relay {
+        /// As it came.
+        case wire
+        case chunks
+        /// Without framing; the end of the connection ends it.
+        case plain
+        /// Kept back: what a client gets that was already promised a stream.
+        case collect
+    }
+
+    /// What is kept of an answer that becomes one event.
+    static let maximumCollected = 256 << 10
+
+    let worker: Worker
+    let path: InferencePath
+    let key: KeyID
+    let id: RequestID
+    var line: RequestLine
+    let beganAt: NIODeadline
+    let isHTTP10: Bool
+    let keepsClient: Bool
+    let retryCount: Int
+    let identity: UInt64?
+    let affinity: UInt64?
+    let patience: Duration?
+    let announcedBytes: Int?
+    var client: ClientConnection?
+    var phase = Phase.reading
+    var upstream: UpstreamConnection?
+
+    // The request
+    var outgoing: ByteBuffer
+    var bodyIsWhole: Bool
+    /// Whether all that was sent to a replica is still in `outgoing`.
+    var isRepeatable = true
+    private var scanned = BodyScan()
+    private let headBytes: Int
+    var needsBodyFlush = false
+    var attempt = 0
+    var destination: Destination?
+    var endpoint: Endpoint?
+
+    // The answer
+    var relay = Relay.wire
+    /// Whether a heartbeat has promised the client a stream.
+    var isCommitted = false
+    var clientIsChunked = false
+    var payloadBytes = 0
+    var needsAnswerFlush = false
+    var closesClient = false
+    var collected = ByteBuffer()
+    var lastPayloadAt: NIODeadline?
+    /// Set when it is over and its connection goes on: later news about it only goes to the log.
+    var status = 0
+
+    init(
+        _ passed: Door.Passed, head: MessageHead, request: RequestFraming, client: ClientConnection, keepsClient: Bool
+    ) {
+        worker = client.worker
+        path = passed.path
+        key = passed.key
+        line = passed.line
+        id = worker.nextID()
+        beganAt = worker.now()
+        isHTTP10 = head.isHTTP10
+        self.keepsClient = keepsClient
+        self.client = client
+        retryCount = head.value(.retryCount).flatMap { Int($0) } ?? 0
+        identity = head.value(.idempotencyKey).map(stableHash)
+        affinity = head.value(.session).map(stableHash)
+        patience = head.value(.patience).flatMap { Double($0) }.flatMap { $0 > 0 && $0 < 86_400 ? .seconds($0) : nil }
+        bodyIsWhole = request.body == .done
+        if case .length(let bytes) = request.body { announcedBytes = bytes } else { announcedBytes = nil }
+        outgoing = worker.requestHead(head, request, id: passed.line.requestID)
+        headBytes = outgoing.readableBytes
+    }
+
+    // MARK: The request
+
+    func begin() {
+        worker.exchanges[id.rawValue] = self
+        considerArrival()
+    }
+
+    var wantsBody: Bool {
+        switch phase {
+        case .reading, .waiting, .connecting:
+            outgoing.readableBytes - headBytes < worker.settings.limits.heldBodyBytes
+        case .sent, .answering: upstream?.isWritable ?? true
+        case .over: false
+        }
+    }
+
+    var hasSentAll: Bool { bodyIsWhole }
+
+    func scan(_ payload: UnsafeRawBufferPointer) {
+        if phase == .reading { scanned.read(payload) }
+    }
+
+    func body(_ wire: ByteBuffer, payload: Int, isLast: Bool) {
+        var wire = wire
+        bodyIsWhole = isLast
+        line.bodyBytes += payload
+        switch phase {
+        case .reading:
+            outgoing.writeBuffer(&wire)
+            considerArrival()
+        case .waiting, .connecting:
+            outgoing.writeBuffer(&wire)
+            if announcedBytes == nil, phase == .waiting { worker.tell(.bodyGrew(id, bytes: line.bodyBytes)) }
+        case .sent, .answering:
+            isRepeatable = false
+            upstream?.write(wire)
+            needsBodyFlush = true
+        case .over: break
+        }
+    }
+
+    func flushBody() {
+        guard needsBodyFlush else { return }
+        needsBodyFlush = false
+        upstream?.flush()
+    }
+
+    /// Asks to be let in as soon as it is known which model, and whether the answer streams.
+    private func considerArrival() {
+        let isFull = !wantsBody
+        let needsStream = path.streaming == .onRequest
+        guard bodyIsWhole || isFull || scanned.model != nil && (!needsStream || scanned.stream != nil) else { return }
+        let named = scanned.model ?? (scanned.isObject ? nil : multipartModel(outgoing))
+        guard let model = named ?? (worker.door.models.count == 1 ? worker.door.models[0] : nil) else {
+            let error =
+                bodyIsWhole
+                ? ClientError(400, "missing_model", "the body names no model")
+                : ClientError(
+                    413, "missing_model", "no model within the first \(outgoing.readableBytes - headBytes) bytes")
+            return refuseBody(error)
+        }
+        line.model = model
+        guard worker.models[model] != nil else {
+            return refuseBody(ClientError(404, "model_not_found", "the model \(model) does not exist here"))
+        }
+        switch path.streaming {
+        case .always: line.isStreaming = true
+        case .never: line.isStreaming = false
+        case .onRequest: line.isStreaming = scanned.stream ?? false
+        }
+        phase = .waiting
+        worker.tell(
+            .arrived(
+                Arrival(
+                    id: id, model: model, key: key, bodyBytes: announcedBytes ?? line.bodyBytes,
+                    isStreaming: line.isStreaming,
+                    isSafeToRepeat: bodyIsWhole && (!path.isGeneration || worker.settings.repeatsGenerations),
+                    retryCount: retryCount, identity: identity, affinity: affinity,
+                    patience: line.isStreaming ? nil : patience)))
+    }
+
+    /// Answers a request whose body is wrong, where that is still possible.
+    func refuseBody(_ error: ClientError) {
+        let isKnown = phase != .reading
+        switch phase {
+        case .over: return
+        case .answering:
+            closeUpstream()
+            client?.abort(byReset: clientEndsByClose)
+            line.outcome = error.code
+        case .reading, .waiting, .connecting, .sent:
+            closeUpstream()
+            refuse(error)
+        }
+        end()
+        if isKnown { worker.tell(.cancelled(id)) }
+    }
+
+    // MARK: What admission wants
+
+    func dispatch(to destination: Destination, _ endpoint: Endpoint?, attempt: Int) {
+        guard phase == .waiting else { return }
+        self.destination = destination
+        self.endpoint = endpoint
+        self.attempt = attempt
+        if line.waited == nil { line.waited = time }
+        phase = .connecting
+        if let pooled = worker.takeConnection(to: destination, endpoint) { attach(pooled) } else { connect() }
+    }
+
+    private func connect() {
+        guard let endpoint, let destination else { return failed(.unreachable) }
+        phase = .connecting
+        let attempt = attempt
+        worker.connect(to: destination, endpoint) { connection in
+            guard self.phase == .connecting, self.attempt == attempt else {
+                connection?.close()
+                return
+            }
+            guard let connection else { return self.failed(.unreachable) }
+            self.attach(connection)
+        }
+    }
+
+    /// Whether the replica may be handed this request again although it may have seen it.
+    var isWorthRepeating: Bool { line.path != "/v1/responses" }
+
+    func reconnect() { connect() }
+
+    private func attach(_ connection: UpstreamConnection) {
+        upstream = connection
+        phase = .sent
+        connection.start(self)
+        connection.write(outgoing)
+        connection.flush()
+        if !bodyIsWhole { client?.resume() }
+    }
+
+    func heartbeat(eta: Duration?) {
+        guard phase != .answering, phase != .over, let client, client.isWritable, line.isStreaming else { return }
+        var text = ": working\n\n"
+        if phase == .waiting {
+            text = eta.map { ": waking eta=\(Int($0.seconds.rounded(.up)))s\n\n" } ?? ": waking\n\n"
+        }
+        if !isCommitted {
+            isCommitted = true
+            status = 200
+            clientIsChunked = !isHTTP10
+            closesClient = !keepsClient || isHTTP10 || worker.isDraining
+            client.write(
+                ByteBuffer(
+                    string: "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+                        + "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n"
+                        + "x-request-id: \(line.requestID)\r\n"
+                        + (clientIsChunked ? "Transfer-Encoding: chunked\r\n" : "")
+                        + (closesClient ? "Connection: close\r\n\r\n" : "\r\n")))
+        }
+        writePayload(ByteBuffer(string: text))
+        client.flush()
+        worker.numbers.heartbeats += 1
+    }
+
+    func reject(_ refusal: Refusal) {
+        guard phase != .over else { return }
+        closeUpstream()
+        refuse(ClientError(refusal))
+        phase = .over
+    }
+
+    /// Ends both sides so that the client can tell.
+    func cut() {
+        guard phase != .over else { return }
+        closeUpstream()
+        client?.abort(byReset: clientEndsByClose)
+        client = nil
+        phase = .over
+    }
+
+    func ended(_ record: RequestRecord) {
+        line.pool = record.pool?.rawValue
+        line.replica = record.replica?.rawValue
+        line.attempts = record.attempts
+        line.isCold = record.isCold
+        if line.outcome.isEmpty {
+            switch record.outcome {
+            case .served: line.outcome = "served"
+            case .refused(let code): line.outcome = code.rawValue
+            case .cancelled: line.outcome = "cancelled"
+            case .brokenOff: line.outcome = "broken_off"
+            case .drainDeadline: line.outcome = "drain_deadline"
+            case .superseded: line.outcome = "superseded"
+            }
+        }
+        end()
+    }
+
+    // MARK: Ends
+
+    func clientGone() {
+        client = nil
+        guard phase != .over else { return }
+        let isKnown = phase != .reading
+        closeUpstream()
+        phase = .over
+        line.outcome = "cancelled"
+        if isKnown { worker.tell(.cancelled(id)) } else { end() }
+    }
+
+    func clientBecameWritable() {
+        guard phase == .answering else { return }
+        upstream?.resume()
+    }
+
+    /// Tells admission that this attempt came to nothing; what is next comes back as an action.
+    func failed(_ failure: DispatchFailure) {
+        closeUpstream()
+        if failure == .midway {
+            client?.abort(byReset: clientEndsByClose)
+            client = nil
+            phase = .over
+        } else {
+            phase = .waiting
+        }
+        worker.tell(.failed(id, failure))
+    }
+
+    private func end() {
+        phase = .over
+        client = nil
+        outgoing = ByteBuffer()
+        guard worker.exchanges.removeValue(forKey: id.rawValue) != nil else { return }
+        line.status = status
+        line.took = time
+        line.answerBytes = payloadBytes
+        worker.count(line)
+    }
+
+    var time: Duration { .nanoseconds((worker.now() - beganAt).nanoseconds) }
+
+    /// Whether the client cannot tell a whole answer from a part of one but by a reset.
+    var clientEndsByClose: Bool { isHTTP10 && status != 0 }
+
+    func closeUpstream() {
+        upstream?.close()
+        upstream = nil
+    }
+
+    /// Answers by an error: an event where the stream was promised, else with a status.
+    func refuse(_ error: ClientError) {
+        guard let client else { return }
+        if isCommitted {
+            line.outcome = error.code
+            writePayload(ByteBuffer(string: error.event(isAnthropic: path.isAnthropic)))
+            return endClientAnswer()
+        }
+        status = error.status
+        let keeps = keepsClient && !worker.isDraining
+        line.outcome = error.code
+        client.write(
+            ownAnswer(
+                error.status, fields: error.fields, body: error.json + "\n", id: line.requestID,
+                closes: !keeps || !bodyIsWhole))
+        client.flush()
+        self.client = nil
+        client.answered(keeps: keeps && bodyIsWhole)
+    }
+}
+
+/// FNV-1a: the same on every gateway, so that they agree on where a session belongs.
+private func stableHash(_ text: String) -> UInt64 {
+    text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+}
+
+/// The `model` part of a form, as audio paths take it.
+private func multipartModel(_ request: ByteBuffer) -> String? {
+    let bytes = Array(request.readableBytesView)
+    func find(_ text: String, from start: Int) -> Int? {
+        let pattern = Array(text.utf8)
+        guard start + pattern.count <= bytes.count else { return nil }
+        return (start...bytes.count - pattern.count).first { index in
+            bytes[index] == pattern[0] && bytes[index..<index + pattern.count].elementsEqual(pattern)
+        }
+    }
+    guard let name = find("name=\"model\"", from: 0), let start = find("\r\n\r\n", from: name),
+        let end = find("\r\n", from: start + 4), end - start < 4 + BodyScan.maximumNameBytes
+    else { return nil }
+    return String(decoding: bytes[start + 4..<end], as: UTF8.self)
+}

@@ -1,0 +1,171 @@
+import Admission
+import Fleet
+import Glibc
+import NIOCore
+import Synchronization
+
+/// Owns the one `AdmissionController` and hands its actions to those who carry them out.
+///
+/// A lock, not an event loop: a step takes about a microsecond, and going to another thread and back for each request
+/// would cost more than all the rest. Actions leave under the lock, so each loop gets its own in the order decided.
+final class Gatekeeper: Sendable {
+    private struct State {
+        var core: AdmissionController
+        var endpoints: [Destination: Endpoint] = [:]
+        var workers: [BoundWorker] = []
+        var armed: Timestamp?
+        var wish: Timestamp?
+    }
+
+    let loops: [any EventLoop]
+    private let state: Mutex<State>
+    private let notices: AsyncStream<GatewayNotice>.Continuation
+    private let drained: AsyncStream<Int>.Continuation
+
+    init(
+        _ settings: AdmissionSettings, loops: [any EventLoop], notices: AsyncStream<GatewayNotice>.Continuation,
+        drained: AsyncStream<Int>.Continuation
+    ) {
+        self.loops = loops
+        self.notices = notices
+        self.drained = drained
+        state = Mutex(State(core: AdmissionController(settings: settings, now: .wallClock)))
+    }
+
+    func attach(_ workers: [BoundWorker]) { state.withLock { $0.workers = workers } }
+
+    /// Returns what the asking loop has to do itself.
+    func tell(_ event: AdmissionEvent, from asking: Int?) -> [Order] {
+        state.withLock { state in step(&state, event, from: asking) }
+    }
+
+    func tell(_ news: FleetNews) {
+        state.withLock { state in
+            var event: AdmissionEvent
+            switch news {
+            case .replicas(let pool, let replicas):
+                state.endpoints = state.endpoints.filter { $0.key.pool != pool }
+                for replica in replicas {
+                    let destination = Destination(pool: pool, replica: replica.observed.id)
+                    state.endpoints[destination] = replica.endpoint.flatMap { Endpoint($0) }
+                }
+                event = .replicas(pool, replicas.map(\.observed))
+            case .boot(let pool, let outlook): event = .boot(pool, outlook)
+            case .wakeFailed(let pool, let reason): event = .wakeFailed(pool, reason: reason)
+            case .closeIfIdle(let pool): event = .closeIfIdle(pool)
+            case .reopen(let pool): event = .reopen(pool)
+            case .configured(let settings):
+                event = .configured(settings)
+                for index in state.workers.indices { send([.models(settings.models)], to: index, state) }
+            }
+            _ = step(&state, event, from: nil)
+        }
+    }
+
+    func drain(within time: Duration) {
+        state.withLock { state in _ = step(&state, .drain(by: .wallClock + time), from: nil) }
+    }
+
+    func demand() -> [PoolDemand] {
+        state.withLock { state in
+            Set(state.core.settings.models.values).sorted().compactMap { state.core.demand(of: $0, now: .wallClock) }
+        }
+    }
+
+    private func step(_ state: inout State, _ event: AdmissionEvent, from asking: Int?) -> [Order] {
+        let actions = state.core.handle(event, now: .wallClock)
+        var own: [Order] = []
+        var others: [Int: [Order]] = [:]
+        func give(_ order: Order, to worker: Int) {
+            if worker == asking { own.append(order) } else { others[worker, default: []].append(order) }
+        }
+        for action in actions {
+            switch action {
+            case .dispatch(let id, let destination, let attempt):
+                give(.dispatch(id, destination, state.endpoints[destination], attempt: attempt), to: worker(of: id))
+            case .reject(let id, let refusal): give(.reject(id, refusal), to: worker(of: id))
+            case .heartbeat(let id, let eta): give(.heartbeat(id, eta: eta), to: worker(of: id))
+            case .cut(let id): give(.cut(id), to: worker(of: id))
+            case .ended(let record): give(.ended(record), to: worker(of: record.id))
+            case .probe(let probe): give(.probe(probe, state.endpoints[probe.destination]), to: asking ?? 0)
+            case .dropConnections(let destination):
+                for index in loops.indices { give(.drop(destination), to: index) }
+            case .wakeAt(let time): wish(time, &state)
+            case .wake(let pool): notices.yield(.wake(pool))
+            case .wakeEnded(let record):
+                give(.wakeEnded(record), to: asking ?? 0)
+                notices.yield(.wakeEnded(record))
+            case .ejected(let destination, let until): notices.yield(.ejected(destination, until: until))
+            case .drained(let destination, let cut): notices.yield(.drained(destination, cut: cut))
+            case .closed(let pool): notices.yield(.closed(pool))
+            case .notIdle(let demand): notices.yield(.notIdle(demand))
+            case .demand(let demand): notices.yield(.demand(demand))
+            case .gatewayDrained(let cut): drained.yield(cut)
+            }
+        }
+        for (index, orders) in others { send(orders, to: index, state) }
+        return own
+    }
+
+    private func worker(of id: RequestID) -> Int { Int(id.rawValue % UInt64(loops.count)) }
+
+    private func send(_ orders: [Order], to index: Int, _ state: State) {
+        guard state.workers.indices.contains(index) else { return }
+        let worker = state.workers[index]
+        worker.eventLoop.execute { worker.bound.value.perform(orders) }
+    }
+
+    /// A timer that is armed for too early a moment asks again then; only one that is too late is armed anew.
+    private func wish(_ time: Timestamp, _ state: inout State) {
+        state.wish = time
+        if let armed = state.armed, armed <= time { return }
+        state.armed = time
+        let delay = max(Duration.zero, time - .wallClock)
+        let loop = loops[0]
+        // From another thread a task is scheduled faster by the loop itself.
+        loop.execute {
+            loop.assumeIsolated().scheduleTask(in: TimeAmount(delay)) { self.timePassed(armedFor: time) }
+        }
+    }
+
+    private func timePassed(armedFor time: Timestamp) {
+        let (orders, worker) = state.withLock { state -> ([Order], BoundWorker?) in
+            if state.armed == time { state.armed = nil }
+            guard let wanted = state.wish else { return ([], nil) }
+            if wanted > .wallClock {
+                wish(wanted, &state)
+                return ([], nil)
+            }
+            state.wish = nil
+            return (step(&state, .timePassed, from: 0), state.workers.first)
+        }
+        worker?.bound.value.perform(orders)
+    }
+}
+
+/// A worker as other threads know it.
+struct BoundWorker: Sendable {
+    var bound: NIOLoopBound<Worker>
+    var eventLoop: any EventLoop
+}
+
+/// What one event loop has to do.
+enum Order: Sendable {
+    case dispatch(RequestID, Destination, Endpoint?, attempt: Int)
+    case reject(RequestID, Refusal)
+    case heartbeat(RequestID, eta: Duration?)
+    case cut(RequestID)
+    case ended(RequestRecord)
+    case probe(Probe, Endpoint?)
+    case drop(Destination)
+    case wakeEnded(WakeRecord)
+    case models([String: PoolID])
+}
+
+extension Timestamp {
+    static var wallClock: Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(millisecondsSince1970: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+}

@@ -1,0 +1,148 @@
+package import Admission
+import Fleet
+package import NIOCore
+import NIOPosix
+import Synchronization
+
+/// The gateway: listens, holds, routes, and ends in order.
+package final class GatewayServer: Sendable {
+    /// Why it cannot start.
+    package struct Unavailable: Error, CustomStringConvertible {
+        package var description: String
+    }
+
+    private let settings: GatewaySettings
+    private let admission: AdmissionSettings
+    private let controller: any GatewayController
+    private let keys: KeyRing?
+    private let log: (@Sendable (RequestLine) -> Void)?
+    private let metrics: (@Sendable (GatewayNumbers) -> String)?
+    private let running = Mutex<Running?>(nil)
+
+    private struct Running: Sendable {
+        var gatekeeper: Gatekeeper
+        var workers: [BoundWorker]
+        var addresses: [SocketAddress]
+    }
+
+    /// - Parameters:
+    ///   - log: gets every request once, on the event loop that served it; returns at once.
+    ///   - metrics: the text of `/metrics`, from numbers of at most a second ago; nil leaves the path unknown.
+    package init(
+        settings: GatewaySettings, admission: AdmissionSettings, controller: any GatewayController,
+        log: (@Sendable (RequestLine) -> Void)? = nil, metrics: (@Sendable (GatewayNumbers) -> String)? = nil
+    ) throws(KeyRing.Problem) {
+        self.settings = settings
+        self.admission = admission
+        self.controller = controller
+        self.log = log
+        self.metrics = metrics
+        keys = if let path = settings.keyFile { try KeyRing(path: path) } else { nil }
+    }
+
+    /// Serves until the task is cancelled, then stops listening, lets what is under way finish within
+    /// `settings.drain`, and returns how many requests were cut.
+    ///
+    /// - Parameter ready: called once with the addresses that are listened on, in the order of the settings.
+    package func run(ready: @escaping @Sendable ([SocketAddress]) -> Void = { _ in }) async throws -> Int {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings.threads))
+        let result: Result<Int, any Error>
+        do { result = .success(try await serve(on: group, ready: ready)) } catch { result = .failure(error) }
+        try? await group.shutdownGracefully()
+        return try result.get()
+    }
+
+    /// Reads the key file again; on a problem the keys stay as they are.
+    package func reloadKeys() throws(KeyRing.Problem) { try keys?.reload() }
+
+    /// What was counted so far; nil while it does not run.
+    package func numbers() async -> GatewayNumbers? {
+        guard let running = running.withLock({ $0 }) else { return nil }
+        var numbers = GatewayNumbers()
+        for worker in running.workers {
+            guard let part = try? await worker.eventLoop.submit({ worker.bound.value.numbers }).get() else {
+                return nil
+            }
+            numbers.add(part)
+        }
+        numbers.demand = running.gatekeeper.demand()
+        return numbers
+    }
+
+    private func serve(
+        on group: MultiThreadedEventLoopGroup, ready: @Sendable ([SocketAddress]) -> Void
+    ) async throws -> Int {
+        let loops = Array(group.makeIterator())
+        let (notices, noticeInput) = AsyncStream.makeStream(of: GatewayNotice.self)
+        let (drained, drainedInput) = AsyncStream.makeStream(of: Int.self)
+        let gatekeeper = Gatekeeper(admission, loops: loops, notices: noticeInput, drained: drainedInput)
+        let latest = LatestNumbers()
+        var workers: [BoundWorker] = []
+        for index in loops.indices {
+            let worker = try await loops[index].submit { [self] in
+                let text = metrics.map { metrics in { @Sendable in metrics(latest.value) } }
+                let worker = Worker(
+                    index, gatekeeper, settings: settings, keys: keys, models: admission.models, log: log, metrics: text
+                )
+                let bound = NIOLoopBound(worker, eventLoop: loops[index])
+                _ = loops[index].scheduleRepeatedTask(initialDelay: Worker.tick, delay: Worker.tick) { _ in
+                    bound.value.checkTimes()
+                }
+                return BoundWorker(bound: bound, eventLoop: loops[index])
+            }.get()
+            workers.append(worker)
+        }
+        gatekeeper.attach(workers)
+        let listeners = try await Listeners(settings, workers: workers).open(on: group)
+        let addresses = listeners.compactMap(\.localAddress)
+        running.withLock { $0 = Running(gatekeeper: gatekeeper, workers: workers, addresses: addresses) }
+        ready(addresses)
+        return await withTaskGroup(of: Void.self, returning: Int.self) { tasks in
+            tasks.addTask { [controller] in for await notice in notices { controller.notify(notice) } }
+            tasks.addTask { [controller] in for await news in controller.news { gatekeeper.tell(news) } }
+            tasks.addTask { [self] in
+                while !Task.isCancelled {
+                    if metrics != nil, let numbers = await numbers() { latest.value = numbers }
+                    try? await Task.sleep(for: .seconds(1))
+                }
+            }
+            await untilCancelled()
+            let cut = await drain(gatekeeper, workers, listeners, drained)
+            running.withLock { $0 = nil }
+            tasks.cancelAll()
+            return cut
+        }
+    }
+
+    private func untilCancelled() async {
+        let (never, input) = AsyncStream.makeStream(of: Void.self)
+        for await _ in never {}
+        input.finish()
+    }
+
+    /// Runs in a cancelled task, so nothing in here may depend on cancellation.
+    private func drain(
+        _ gatekeeper: Gatekeeper, _ workers: [BoundWorker], _ listeners: [any Channel],
+        _ drained: AsyncStream<Int>
+    ) async -> Int {
+        for listener in listeners { try? await listener.close() }
+        for worker in workers { worker.eventLoop.execute { worker.bound.value.drain() } }
+        let deadline = settings.drain
+        // Unstructured, for the task is cancelled already.
+        let cut = await Task {
+            gatekeeper.drain(within: deadline)
+            for await cut in drained { return cut }
+            return 0
+        }.value
+        for worker in workers { try? await worker.eventLoop.submit { worker.bound.value.closeAll() }.get() }
+        return cut
+    }
+}
+
+private final class LatestNumbers: Sendable {
+    private let numbers = Mutex(GatewayNumbers())
+    var value: GatewayNumbers {
+        get { numbers.withLock { $0 } }
+        set { numbers.withLock { $0 = newValue } }
+    }
+}
