@@ -24,7 +24,8 @@ let package = Package(
         product("Exposition"),
         product("Forecast", ["Fleet"]),
         product("Policy", ["Fleet", "Forecast"]),
-        product("Config", ["Fleet", "Forecast", "Policy", .product(name: "Yams", package: "Yams")]),
+        product("Admission", ["Fleet"]),
+        product("Config", ["Fleet", "Forecast", "Policy", "Admission", .product(name: "Yams", package: "Yams")]),
         product(
             "Collectors", ["Fleet", "Exposition"],
             sources: [
