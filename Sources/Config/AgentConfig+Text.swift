@@ -162,14 +162,15 @@ extension EngineConfig {
 extension PolicySettings {
     fileprivate func writePolicy(to text: inout SettingsText) {
         let isByLoad = objective == nil
-        let leavesAtOnce = !isByLoad || minimumBilling != nil
+        let pace = DefaultPace(isSteered: !isByLoad, isBilled: minimumBilling != nil)
+        func told(_ cooldown: Duration) -> String { cooldown == .zero ? "none" : DurationText.format(cooldown) }
         text.group("scale_up") { text in
             if isByLoad {
                 text.line("load_above", PercentText.format(scaleUp.loadAbove))
             } else {
                 text.line("# load_above", "by the objective")
             }
-            text.line("cooldown", scaleUp.cooldown.map(DurationText.format), otherwise: isByLoad ? "30s" : "none")
+            text.line("cooldown", scaleUp.cooldown.map(DurationText.format), otherwise: told(pace.cooldownUp))
             if let step = scaleUp.step { write(step, to: &text) } else { text.line("# step", "as many as needed") }
         }
         text.group("scale_down") { text in
@@ -179,11 +180,11 @@ extension PolicySettings {
             text.line(
                 "after", scaleDown.after.map(DurationText.format),
                 otherwise: isByLoad ? "10m, or twice the p90 boot if longer" : "by the objective")
-            text.line("cooldown", scaleDown.cooldown.map(DurationText.format), otherwise: leavesAtOnce ? "none" : "5m")
+            text.line("cooldown", scaleDown.cooldown.map(DurationText.format), otherwise: told(pace.cooldownDown))
             if let step = scaleDown.step {
                 write(step, to: &text)
             } else {
-                text.line("# step", leavesAtOnce ? "as many as are not needed" : "one at a time")
+                text.line("# step", pace.stepDown == nil ? "as many as are not needed" : "one at a time")
             }
         }
         if let waiting = requestsPerReplicaInQueue {

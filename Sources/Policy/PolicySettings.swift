@@ -128,6 +128,27 @@ package struct StepLimit: Hashable, Sendable, Codable {
     }
 }
 
+/// The pace of a pool in so far as the operator has not set it.
+///
+/// Sized by load, a pool grows twice a minute at most and shrinks by one replica every five minutes. An objective has no
+/// such pace: its delays are part of what it chooses. Nor does shrinking where replicas are paid for in whole periods:
+/// each may leave for minutes of an hour, and those that would wait for one another would be paid again.
+package struct DefaultPace: Hashable, Sendable {
+    package var cooldownUp: Duration
+    package var cooldownDown: Duration
+    /// `nil`: as many at once as are not needed.
+    package var stepDown: StepLimit?
+
+    /// - Parameters:
+    ///   - isSteered: whether an objective sizes the pool.
+    ///   - isBilled: whether replicas are paid for in whole periods.
+    package init(isSteered: Bool, isBilled: Bool) {
+        cooldownUp = isSteered ? .zero : .seconds(30)
+        cooldownDown = isSteered || isBilled ? .zero : .seconds(300)
+        stepDown = isSteered || isBilled ? nil : StepLimit(replicas: 1, per: .zero)
+    }
+}
+
 /// Capacity above what the demand asks for.
 package enum Headroom: Hashable, Sendable, Codable {
     case replicas(Int)

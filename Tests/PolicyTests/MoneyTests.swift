@@ -183,6 +183,27 @@ import Testing
         #expect(pool.size == left)
     }
 
+    @Test(
+        "billing periods take the defaults of shrinking away and leave those of growing",
+        arguments: [(false, false), (false, true), (true, false), (true, true)])
+    func defaults(isSteered: Bool, isBilled: Bool) {
+        var tick = tick()
+        tick.settings.minimumBilling = isBilled ? .seconds(3600) : nil
+        if isSteered {
+            let followed = ShadowStanding(candidate: ShadowCandidate.all[0], share: 1, meanReplicas: 1)
+            tick.choice = ShadowChoice(
+                desired: 1, followed: followed, below: nil, above: nil, required: 0.99, share: nil, isLearning: false)
+        }
+        let isFree = isSteered || isBilled
+        #expect(tick.stepDown == (isFree ? nil : StepLimit(replicas: 1, per: .zero)))
+        #expect(tick.cooldownDown == (isFree ? .zero : .seconds(300)))
+        #expect(tick.cooldownUp == (isSteered ? .zero : .seconds(30)))
+        tick.settings.scaleDown.step = StepLimit(replicas: 3, per: .seconds(60))
+        (tick.settings.scaleDown.cooldown, tick.settings.scaleUp.cooldown) = (.seconds(7), .seconds(8))
+        #expect(tick.stepDown?.replicas == 3)
+        #expect((tick.cooldownDown, tick.cooldownUp) == (.seconds(7), .seconds(8)))
+    }
+
     @Test("only those that may leave are given up, the paid ones stay")
     func victims() {
         var pool = VirtualPool(replicas: 2) {

@@ -77,18 +77,12 @@ package struct TickContext: Sendable {
     /// defaults.
     package var isSteered: Bool { choice != nil }
 
-    /// Whether replicas may leave as many at once as are not needed, unless the operator has set a step or a cooldown.
-    ///
-    /// By billing period each may leave for minutes of an hour: those that would wait for one another would be paid again.
-    private var leavesAtOnce: Bool { isSteered || settings.minimumBilling != nil }
+    private var pace: DefaultPace { DefaultPace(isSteered: isSteered, isBilled: settings.minimumBilling != nil) }
 
     /// `nil`: as many as there are.
-    var stepDown: StepLimit? {
-        settings.scaleDown.step ?? (leavesAtOnce ? nil : StepLimit(replicas: 1, per: .zero))
-    }
-
-    var cooldownDown: Duration { settings.scaleDown.cooldown ?? (leavesAtOnce ? .zero : .seconds(300)) }
-    var cooldownUp: Duration { settings.scaleUp.cooldown ?? (isSteered ? .zero : .seconds(30)) }
+    var stepDown: StepLimit? { settings.scaleDown.step ?? pace.stepDown }
+    var cooldownDown: Duration { settings.scaleDown.cooldown ?? pace.cooldownDown }
+    var cooldownUp: Duration { settings.scaleUp.cooldown ?? pace.cooldownUp }
 
     /// Replicas that the decision counts on now.
     package var current: Int { supply.current }
