@@ -42,7 +42,7 @@ struct ActionPlan {
 
     private mutating func grow(by missing: Int) {
         // The busiest come back first: they have the furthest to go before they could leave.
-        let candidates = tick.supply.draining.filter { leavesAt($0) == nil }.sorted {
+        let candidates = tick.supply.draining.filter { leavesAt($0) == nil && !tick.memory.isRemoved($0) }.sorted {
             (requests($0) ?? 0, $1) > (requests($1) ?? 0, $0)
         }
         uncordon = Array(candidates.prefix(missing))

@@ -45,11 +45,11 @@ package struct PoolController: Sendable {
         defer { memory.lastTick = input.now }
 
         guard let fleet = input.fleet else {
-            (memory.calmSince, memory.idleSince) = (nil, nil)
-            memory.wasBlind = true
+            (memory.calmSince, memory.wasBlind) = (nil, true)
             if let asked = input.wake { memory.call(.asked, at: asked, settings, now: input.now) }
             noteSpending(nil, now: input.now)
             let demand = Demand(input.observation, leaving: [], lost: [], capacity: capacity)
+            if memory.isWanted(input.wake, demand, input.observation) { memory.idleSince = nil }
             let decision = Decision(current: nil, target: nil, steps: [])
             var output = TickOutput(
                 decision: decision, supply: nil, demand: demand, events: past, nextTick: input.now + settings.interval)
@@ -225,6 +225,9 @@ package struct PoolController: Sendable {
     private mutating func noteAccepted(_ pending: PoolMemory.Pending, now: Timestamp) -> [PoolEvent] {
         memory.pending = nil
         memory.lastAnswered = now
+        if case .remove(let ids, _) = pending.planned.action {
+            memory.removed.track(memory.removed.map(\.id) + ids, now: now)
+        }
         if pending.growth > 0 {
             memory.lastScaleUp = pending.at
             note(change: pending.growth, at: pending.at)

@@ -9,6 +9,8 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     package var calmSince: Timestamp?
     /// Since when nobody is known to have asked for anything, without interruption.
     package var idleSince: Timestamp?
+    /// When that was last known to be so.
+    package var idleSeen: Timestamp?
     /// Somebody asks for a pool in which nobody serves.
     package var wake: WakeCall?
     /// The previous tick lacked data.
@@ -19,6 +21,8 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     package var recentSteps: [Step] = []
     /// Replicas that the controller has cordoned, by identifier.
     package var draining: [Since] = []
+    /// Replicas whose removal was accepted and that are still listed, by identifier.
+    @AddedLater package var removed: [Since] = []
     /// Replicas whose boot has not ended, by identifier.
     package var booting: [Since] = []
     /// Replicas whose health check fails, by identifier.
@@ -128,7 +132,7 @@ extension PoolMemory {
         }
         for index in groups.indices { groups[index].undeliveredSince = groups[index].undeliveredSince.map(moved) }
         for index in recentSteps.indices { recentSteps[index].at = moved(recentSteps[index].at) }
-        for list in [\PoolMemory.draining, \.booting, \.dead, \.failed, \.silent, \.queueing] {
+        for list in [\PoolMemory.draining, \.removed, \.booting, \.dead, \.failed, \.silent, \.queueing] {
             for index in self[keyPath: list].indices {
                 self[keyPath: list][index].since = moved(self[keyPath: list][index].since)
             }

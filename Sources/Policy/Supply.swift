@@ -54,9 +54,11 @@ extension Supply {
         // When most engines fall silent at once it is the observer that is cut off, not the replicas that are gone.
         let lost = answering > longSilent.count ? Set(longSilent) : []
 
-        memory.draining.removeAll { drained in
-            !(fleet.replicas.place(of: drained.id).map { fleet.replicas[$0].isListed } ?? false)
+        func isGone(_ known: PoolMemory.Since) -> Bool {
+            !(fleet.replicas.place(of: known.id).map { fleet.replicas[$0].isListed } ?? false)
         }
+        memory.draining.removeAll(where: isGone)
+        memory.removed.removeAll(where: isGone)
         supply.serving.reserveCapacity(fleet.replicas.count)
         let leaving = memory.leavingSoon(fleet, settings, now: now)
         var told: [ReplicaID] = []

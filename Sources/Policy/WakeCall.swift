@@ -53,17 +53,33 @@ extension PoolMemory {
 
     /// Idle is a pool whose engines all say that they have nothing to do, and that they have done nothing since they were
     /// asked last.
+    ///
+    /// It stays idle over a missed reading, for as long as a reading counts; and while the last replica drains, which is
+    /// no longer asked to say anything.
     mutating func noteIdle(_ asked: Timestamp?, _ tick: TickContext) {
         let demand = tick.demand
-        func works(_ engine: EngineObservation) -> Bool {
-            [engine.finishedPerSecond, engine.promptTokensPerSecond, engine.generationTokensPerSecond].contains {
-                $0.map { $0 > 0 } ?? false
+        if isWanted(asked, demand, tick.observation) { return idleSince = nil }
+        let patience = max(tick.settings.maximumAge, tick.settings.interval * 2)
+        let isLastDraining = tick.current == 0 && !tick.supply.draining.isEmpty
+        if !isLastDraining, idleSeen.map({ tick.now - $0 > patience }) ?? true { idleSince = nil }
+        guard demand.requests == 0, demand.missing == 0, demand.engines > 0, tick.supply.lost.isEmpty else { return }
+        (idleSince, idleSeen) = (idleSince ?? tick.now, tick.now)
+    }
+
+    /// Whether somebody is known to ask for something, or to have asked since the last tick.
+    func isWanted(_ asked: Timestamp?, _ demand: Demand, _ observation: PoolObservation) -> Bool {
+        demand.requests ?? 0 > 0 || asked != nil || wake != nil
+            || observation.engines.contains { engine in
+                [engine.finishedPerSecond, engine.promptTokensPerSecond, engine.generationTokensPerSecond].contains {
+                    $0.map { $0 > 0 } ?? false
+                }
             }
-        }
-        let isIdle =
-            demand.requests == 0 && demand.missing == 0 && demand.engines > 0 && tick.supply.lost.isEmpty
-            && asked == nil && wake == nil && !tick.observation.engines.contains(where: works)
-        idleSince = isIdle ? idleSince ?? tick.now : nil
+    }
+
+    /// Whether its removal was asked for and not refused, so that nothing can call it back.
+    func isRemoved(_ id: ReplicaID) -> Bool {
+        if case .remove(let ids, _) = pending?.planned.action, ids.contains(id) { return true }
+        return removed.since(id) != nil
     }
 }
 

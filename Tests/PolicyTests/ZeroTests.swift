@@ -130,6 +130,44 @@ import Testing
         #expect(pool.size == 1)
     }
 
+    @Test(
+        "one reading missed on the way to zero, or one word of the control plane, keeps no replica",
+        arguments: ["mute", "silent", "blind"], [false, true])
+    func missed(what: String, whileDraining: Bool) {
+        var pool = pool(replicas: 1)
+        let start = pool.now
+        pool.run(.seconds(150))
+        for _ in 0..<100 where whileDraining && pool.controller.memory.draining.isEmpty { pool.tick() }
+        switch what {
+        case "mute": pool.mute = [1]
+        case "silent": pool.silent = [1]
+        default: pool.controlPlaneDown = true
+        }
+        // A reading counts for 45 s.
+        for _ in 0..<(what == "silent" ? 4 : 1) { pool.tick() }
+        (pool.mute, pool.silent, pool.controlPlaneDown) = ([], [], false)
+        #expect(emptied(&pool, within: .seconds(3600)) != nil)
+        #expect(pool.now - start <= .seconds(435))
+        #expect(!pool.log.contains { $0.output.events.contains { if case .uncordoned = $0 { true } else { false } } })
+    }
+
+    @Test("one whose removal was asked for is not called back: another is ordered", arguments: [false, true])
+    func removed(isAccepted: Bool) {
+        var tick = context(requests: 0, serving: 1) { ($0.minimum, $0.scaleToZero) = (0, .init()) }
+        let id = tick.supply.serving[0]
+        (tick.supply.serving, tick.supply.draining) = ([], [id])
+        let growth = Decision(current: 0, target: 1, steps: [])
+        #expect(ActionPlan(tick: tick, decision: growth).uncordon == [id])
+        if isAccepted {
+            tick.memory.removed.track([id], now: tick.now)
+        } else {
+            let removal = PlannedAction(id: ActionID(rawValue: "1"), action: .remove([id], in: nil))
+            tick.memory.pending = .init(planned: removal, at: tick.now, growth: 0, leaving: [])
+        }
+        let plan = ActionPlan(tick: tick, decision: growth)
+        #expect(plan.uncordon == [] && plan.action == .grow(to: 2, in: nil))
+    }
+
     @Test("what is refused is asked for again while somebody asks, and given up after twice the boot")
     func refused() throws {
         var pool = pool(replicas: 0) { $0.boot.expected = .seconds(120) }
