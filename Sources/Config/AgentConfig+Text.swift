@@ -149,7 +149,7 @@ extension EngineConfig {
         case .fixed(let addresses): text.line("endpoints", list(addresses))
         case .fromDriver: text.line("# endpoint", "the driver's")
         }
-        text.line("metrics_path", quoted(metricsPath))
+        text.line("metrics_path", metricsPath.map(quoted), otherwise: "where that kind of engine has them")
         text.line("health_path", healthPath.map(quoted) ?? "off")
         text.line("timeout", timeout)
         guard !headers.isEmpty else { return }

@@ -27,10 +27,10 @@ package struct GroupConfig: Hashable, Sendable {
 
 /// How the engines of a pool are asked.
 package struct EngineConfig: Hashable, Sendable {
-    package var kind = EngineKind.vllm
+    package var kind = EngineKind.auto
     package var location: EngineLocation
-    /// Starts with a slash, like `healthPath`.
-    package var metricsPath = "/metrics"
+    /// Starts with a slash, like `healthPath`; `nil` is where that kind of engine has them.
+    package var metricsPath: String?
     /// `nil` when health is not asked.
     package var healthPath: String? = "/health"
     package var timeout: Duration = .seconds(10)
@@ -39,7 +39,13 @@ package struct EngineConfig: Hashable, Sendable {
 }
 
 package enum EngineKind: String, Hashable, Sendable, CaseIterable {
-    case vllm
+    /// Found out by asking.
+    case auto
+    case vllm, sglang, tgi
+    case llamaCpp = "llama_cpp"
+    case triton
+    case tensorRTLLM = "tensorrt_llm"
+    case ollama
 }
 
 /// Where engines listen. Every address is scheme, host and perhaps port, without a path or a slash at its end.

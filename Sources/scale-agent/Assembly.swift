@@ -113,8 +113,8 @@ struct Assembly: Sendable {
 
     private func collector(_ engine: EngineConfig) -> EngineCollectorSettings {
         var settings = EngineCollectorSettings()
-        switch engine.kind {
-        case .vllm: settings.profile = .vllm
+        if engine.kind != .auto {
+            settings.profiles = EngineProfile.all.filter { $0.engine == engine.kind.rawValue }
         }
         settings.metricsPath = engine.metricsPath
         settings.healthPath = engine.healthPath

@@ -62,6 +62,15 @@ def test_captures_of_vllm(path):
     assert report["models"] or path.parent.name.startswith("0.8.5")
 
 
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "Tests/Fixtures/engines").iterdir()), ids=lambda path: path.stem)
+def test_other_engines(path):
+    report = json.loads(scale_agent("inspect", "engine", path).stdout)
+    assert report["engine"] == path.stem and report["models"]
+    assert all(("running" in model) != ("running" in report["missing"]) or model.get("engine") is None
+               for model in report["models"])
+
+
 def test_an_absent_signal_is_an_absent_key(tmp_path):
     page = tmp_path / "page.prom"
     page.write_text(

@@ -2,6 +2,7 @@ package import Exposition
 
 /// Why a body tells nothing about an engine. Never an empty or a zero sample in its place.
 package enum EngineReadError: Error, Hashable, Sendable {
+    case status(Int)
     /// Something else answered: a login page, a JSON API.
     case contentType(String)
     case empty
@@ -15,6 +16,7 @@ package enum EngineReadError: Error, Hashable, Sendable {
 extension EngineReadError: CustomStringConvertible {
     package var description: String {
         switch self {
+        case .status(let status): "expected status 200, found \(status)"
         case .contentType(let type): "content type \"\(type)\": expected text/plain or application/openmetrics-text"
         case .empty: "empty body"
         case .cut: "cut off: the last line has no line feed"

@@ -7,6 +7,7 @@ extension EngineProfile {
     /// A signal that the body lacks is `nil` in its row and, when no row has it, listed in `missing`. Values that are
     /// negative or not finite, and histograms that make no sense, count as absent.
     package func read(_ body: [UInt8], contentType: String?) throws(EngineReadError) -> EngineSample {
+        guard metricsPath != nil else { return try readModels(body) }
         guard let format = ExpositionFormat(contentType: contentType) else {
             throw .contentType(contentType ?? "")
         }
@@ -18,7 +19,7 @@ extension EngineProfile {
         guard last == UInt8(ascii: "\n") || format == .openMetrics else { throw .cut }
         let exposition: Exposition
         do throws(ExpositionError) {
-            exposition = try Exposition(body, format: format, selecting: NameSelection(families: families))
+            exposition = try Exposition(body, format: format, selecting: selection)
         } catch {
             throw .damaged(error)
         }
@@ -26,6 +27,31 @@ extension EngineProfile {
             throw .noSignals(hint: hint, skippedLines: exposition.skipped.count)
         }
         return sample(from: exposition)
+    }
+
+    /// The sample of the first of these profiles that finds something in the body.
+    ///
+    /// - Throws: what the first of them says, or, where there is nothing of any of them, that.
+    package static func read(
+        _ body: [UInt8], contentType: String?, as profiles: [EngineProfile]
+    ) throws(EngineReadError) -> (profile: EngineProfile, sample: EngineSample) {
+        var errors: [EngineReadError] = []
+        for profile in profiles {
+            do throws(EngineReadError) {
+                return (profile, try profile.read(body, contentType: contentType))
+            } catch { errors.append(error) }
+        }
+        if profiles.count > 1, case .noSignals(_, let skipped) = errors[0] {
+            throw .noSignals(
+                hint: "no series of \(profiles.map(\.engine).joined(separator: ", "))", skippedLines: skipped)
+        }
+        throw errors.first ?? .empty
+    }
+
+    private func readModels(_ body: [UInt8]) throws(EngineReadError) -> EngineSample {
+        guard let names = ModelNames(body)?.names else { throw .noSignals(hint: hint, skippedLines: 0) }
+        return EngineSample(
+            engine: engine, models: names.sorted().map { ModelSample(model: $0) }, missing: Self.signalNames.sorted())
     }
 
     private func sample(from exposition: Exposition) -> EngineSample {
@@ -41,7 +67,7 @@ extension EngineProfile {
             for family in signal.families {
                 for series in exposition[family]?.histograms() ?? [] {
                     let key = key(of: series.labels)
-                    rows[key, default: key.emptyRow].fill(signal.field, with: HistogramSample(series))
+                    rows[key, default: key.emptyRow].fill(signal.field, with: HistogramSample(series, signal.scale))
                 }
             }
         }
@@ -80,8 +106,8 @@ extension EngineProfile {
     /// The size that the labels tell, of the series for this engine core or, where they name none, of any.
     private func tokens(of cache: CacheSignal, for key: RowKey, in exposition: Exposition) -> Double? {
         for sample in exposition[cache.family]?.samples ?? [] {
-            if let engine = sample[engineLabel], engine != key.engine { continue }
-            if let model = sample[modelLabel], model != key.model { continue }
+            if let engine = engineLabel.flatMap({ sample[$0] }), engine != key.engine { continue }
+            if let model = modelLabel.flatMap({ sample[$0] }), model != key.model { continue }
             func size(_ label: String) -> Double? {
                 guard let size = sample[label].flatMap({ Double($0) }), size > 0, size.isFinite else { return nil }
                 return size
@@ -130,11 +156,13 @@ extension ModelSample {
 }
 
 extension HistogramSample {
-    init(_ series: HistogramSeries) {
+    init(_ series: HistogramSeries, _ scale: Double) {
         self.init(
             buckets: series.buckets.map {
-                Bucket(upperBound: $0.upperBound.isFinite ? $0.upperBound : nil, cumulativeCount: $0.cumulativeCount)
+                Bucket(
+                    upperBound: $0.upperBound.isFinite ? $0.upperBound * scale : nil,
+                    cumulativeCount: $0.cumulativeCount)
             },
-            sum: series.sum, count: series.count)
+            sum: series.sum.map { $0 * scale }, count: series.count)
     }
 }

@@ -13,14 +13,15 @@ struct InspectCommand: AsyncParsableCommand {
 
     struct Engine: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Reads an engine's metrics once.",
+            abstract:
+                "Reads an engine once, whichever it is: \(EngineProfile.all.map(\.engine).joined(separator: ", ")).",
             discussion:
                 "A signal that the engine does not export is absent, never 0. Exit status 1 when nothing could be read."
         )
 
         @Argument(
             help:
-                "A URL such as http://127.0.0.1:8000 (/metrics is added when it has no path), a file, or - for standard input."
+                "A URL such as http://127.0.0.1:8000 (with a path where the metrics are somewhere else), a file, or - for standard input."
         )
         var source: String
 
@@ -36,6 +37,9 @@ struct InspectCommand: AsyncParsableCommand {
         func run() async throws {
             do {
                 try Surroundings.printJSON(EngineInspection(try await sample()))
+            } catch let error as CollectorError {
+                Surroundings.printError("\(error)")
+                throw ExitCode.unreachable
             } catch {
                 Surroundings.printError("\(source): \(error)")
                 throw ExitCode.unreachable
@@ -43,19 +47,23 @@ struct InspectCommand: AsyncParsableCommand {
         }
 
         private func sample() async throws -> EngineSample {
-            guard source.hasPrefix("http://") || source.hasPrefix("https://") else {
-                return try EngineProfile.vllm.read(try Surroundings.read(source), contentType: nil)
+            guard let scheme = ["http://", "https://"].first(where: source.hasPrefix) else {
+                let body = try Surroundings.read(source)
+                return try EngineProfile.read(body, contentType: nil, as: EngineProfile.all).sample
             }
             let transport = HTTPTransport()
             defer { transport.shutdown() }
-            let path = URL(string: source)?.path ?? ""
-            let base = source.hasSuffix("/") ? String(source.dropLast()) : source
-            let url = path.isEmpty || path == "/" ? base + "/metrics" : source
-            let response = try await transport.send(HTTPRequest(url: url, deadline: .seconds(timeout)))
-            guard response.status == 200 else {
-                throw CollectorError("expected status 200, found \(response.status)")
-            }
-            return try EngineProfile.vllm.read(response.body, contentType: response.header("content-type"))
+            let host = source.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" }
+            let path = source.dropFirst(scheme.count + host.count)
+            var settings = EngineCollectorSettings()
+            settings.metricsPath = path.isEmpty || path == "/" ? nil : String(path)
+            settings.healthPath = nil
+            settings.timeout = .seconds(timeout)
+            let target = EngineTarget(id: ReplicaID(rawValue: source), endpoint: scheme + host)
+            let reading = await EngineCollector(transport: transport, settings: settings)
+                .read([target], at: Surroundings.now())[0]
+            guard let sample = reading.sample else { throw CollectorError(reading.error ?? "\(source): no answer") }
+            return sample
         }
     }
 

@@ -61,7 +61,7 @@ enum LocalDiscovery {
             state: \(FileManager.default.temporaryDirectory.path)/scale-agent-\(getuid())
             pools:
               - name: local
-                engine: {kind: vllm, endpoints: [\(endpoints.map { "\"\($0)\"" }.joined(separator: ", "))]}
+                engine: {endpoints: [\(endpoints.map { "\"\($0)\"" }.joined(separator: ", "))]}
             """
         return try AgentConfig.parse(text: Array(yaml.utf8), file: "built-in", environment: [:]) {
             _ throws(UnreadableFile) in throw UnreadableFile(reason: "the built-in configuration reads no files")
