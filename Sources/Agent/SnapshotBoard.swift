@@ -6,10 +6,13 @@ import Synchronization
 package final class SnapshotBoard: Sendable {
     private let snapshot: Mutex<AgentSnapshot>
 
-    /// - Parameter dcgmNames: see `AgentSnapshot`.
-    package init(version: String, startedAt: Timestamp, dcgmNames: Bool = false) {
+    /// - Parameters:
+    ///   - dcgmNames: see `AgentSnapshot`.
+    ///   - countsPublications: whether there will be any to `note`.
+    package init(version: String, startedAt: Timestamp, dcgmNames: Bool = false, countsPublications: Bool = false) {
         var first = AgentSnapshot(at: startedAt, version: version, startedAt: startedAt)
         first.dcgmNames = dcgmNames
+        first.cloudWatch = countsPublications ? PublicationCounters() : nil
         snapshot = Mutex(first)
     }
 
@@ -37,6 +40,19 @@ package final class SnapshotBoard: Sendable {
         snapshot.withLock { snapshot in
             snapshot.at = now
             snapshot.gpus = gpus
+        }
+    }
+
+    /// Counts a publication to CloudWatch, of so many values or failed.
+    package func note(_ publication: Result<Int, DriverError>, at now: Timestamp) {
+        snapshot.withLock { snapshot in
+            switch publication {
+            case .success(let values):
+                snapshot.cloudWatch?.values += values
+                snapshot.cloudWatch?.lastSuccess = now
+            case .failure(let error):
+                snapshot.cloudWatch?.errors[error.kind, default: 0] += 1
+            }
         }
     }
 }

@@ -20,6 +20,18 @@ extension AgentConfig {
             text.line("timeout", gpu.timeout)
             text.line("dcgm_names", "\(gpu.dcgmNames)")
         }
+        if let cloudWatch {
+            text.group("cloudwatch") { text in
+                text.line("namespace", quoted(cloudWatch.namespace))
+                text.line("region", cloudWatch.region.map(quoted), otherwise: "from the surroundings")
+                text.line("endpoint_url", cloudWatch.endpointURL.map(quoted), otherwise: "the public address")
+                text.line("interval", cloudWatch.interval)
+                text.line("timeout", cloudWatch.timeout)
+                text.line("metrics", list(cloudWatch.gauges.map(\.rawValue)))
+            }
+        } else {
+            text.line("cloudwatch", "off")
+        }
         if !pools.isEmpty {
             text.group("pools") { text in
                 for pool in pools { text.item { pool.write(to: &$0) } }

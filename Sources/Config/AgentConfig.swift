@@ -1,3 +1,5 @@
+package import Fleet
+
 /// What `scale-agent.yaml` says, with every default filled in; valid as a whole.
 ///
 /// A reload compares two of these: pools that are equal keep running as they are.
@@ -12,6 +14,8 @@ package struct AgentConfig: Hashable, Sendable {
     package var mode = OperatingMode.act
     package var logLevel = LogLevel.info
     package var gpu = GPUConfig()
+    /// `nil` when nothing is published there.
+    package var cloudWatch: CloudWatchConfig?
     /// With unique names, in the order of the file; at least one, unless there is only a gateway.
     package var pools: [PoolConfig] = []
     /// `nil`: clients have a gateway of their own, or none.
@@ -53,6 +57,18 @@ package enum OperatingMode: String, Hashable, Sendable, CaseIterable {
 
 package enum LogLevel: String, Hashable, Sendable, CaseIterable {
     case trace, debug, info, notice, warning, error, critical
+}
+
+/// What is published to CloudWatch of every pool, and where.
+package struct CloudWatchConfig: Hashable, Sendable {
+    package var namespace = "Custom/LLMMetrics"
+    /// `nil`: the region of the surroundings.
+    package var region: String?
+    /// Where AWS is called instead of at its public addresses.
+    package var endpointURL: String?
+    package var interval: Duration = .seconds(60)
+    package var timeout: Duration = .seconds(10)
+    package var gauges = PublishedGauge.allCases
 }
 
 /// How this host's GPUs are read.

@@ -12,6 +12,10 @@ extension AgentConfig {
         root.read("mode", .word(), into: &config.mode)
         root.read("log_level", .word(), into: &config.logLevel)
         config.gpu = GPUConfig.read(root.mapping("gpu"))
+        config.cloudWatch = root.mappingOrOff("cloudwatch").flatMap { reader in
+            let cloudWatch = CloudWatchConfig.read(reader)
+            return root.has("cloudwatch") ? cloudWatch : nil
+        }
         if !root.has("pools"), !root.has("gateway") { root.missing("pools", "write pools: and below it - name: chat") }
         let readers = root.mappings("pools")
         let pools = readers.map { ($0, PoolConfig.read($0, secrets)) }
@@ -76,6 +80,25 @@ extension GPUConfig {
         gpu.read("timeout", .timeout, into: &config.timeout)
         gpu.read("dcgm_names", .yesOrNo, into: &config.dcgmNames)
         gpu.finish()
+        return config
+    }
+}
+
+extension CloudWatchConfig {
+    fileprivate static func read(_ reader: MappingReader) -> CloudWatchConfig {
+        var config = CloudWatchConfig()
+        reader.read("namespace", .text("a namespace", example: config.namespace), into: &config.namespace)
+        if config.namespace.hasPrefix("AWS/") || config.namespace.utf8.count > 255 {
+            reader.problem(at: "namespace", "AWS/ and more than 255 bytes are refused", "such as Custom/LLMMetrics")
+        }
+        reader.read("region", .text("a region", example: "us-east-1"), into: &config.region)
+        reader.read("endpoint_url", .address(example: "http://127.0.0.1:5000"), into: &config.endpointURL)
+        reader.read("interval", .duration(.seconds(1) ... .seconds(3600), example: "60s"), into: &config.interval)
+        reader.read("timeout", .timeout, into: &config.timeout)
+        if let chosen = reader.list("metrics", ValueKind<PublishedGauge>.word()) {
+            config.gauges = PublishedGauge.allCases.filter(chosen.contains)
+        }
+        reader.finish()
         return config
     }
 }

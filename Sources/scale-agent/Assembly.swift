@@ -2,6 +2,7 @@ import Agent
 import Collectors
 import Config
 import Drivers
+import Exporters
 import Fleet
 import Policy
 import Store
@@ -81,13 +82,38 @@ struct Assembly: Sendable {
         return names.isEmpty ? "none" : names.joined(separator: "+")
     }
 
+    private var aws: AWSSurroundings {
+        AWSSurroundings.process(environment: environment) { [transport] request throws(HTTPFailure) in
+            try await transport.send(request)
+        }
+    }
+
+    func cloudWatch(_ config: CloudWatchConfig) -> CloudWatchPublisher {
+        CloudWatchPublisher(
+            settings: CloudWatchSettings(
+                namespace: config.namespace, region: config.region, serviceEndpoint: config.endpointURL,
+                interval: config.interval, deadline: config.timeout),
+            surroundings: aws)
+    }
+
+    /// What is known of the pools, but for those that are to be left alone or are led by another agent. Advice counts:
+    /// a policy of the cloud is there to carry it out.
+    static func published(
+        _ gauges: [PublishedGauge], of agent: AgentSnapshot, at now: Timestamp
+    ) -> [CloudWatchDatum] {
+        agent.pools.filter { $0.authority != .paused && $0.authority != .notLeader }.flatMap { pool in
+            gauges.compactMap { gauge in
+                gauge.value(of: pool, at: now).map {
+                    CloudWatchDatum(metric: gauge.metric, pool: pool.pool, value: $0.value, at: $0.at)
+                }
+            }
+        }
+    }
+
     private func autoScalingGroup(
         _ group: AutoScalingGroupConfig, _ pool: PoolConfig
     ) async throws(DriverError) -> AutoScalingGroupDriver {
-        let transport = transport
-        let surroundings = AWSSurroundings.process(environment: environment) {
-            request throws(HTTPFailure) in try await transport.send(request)
-        }
+        let surroundings = aws
         let region = try await AWSRegion.resolve(group.region, surroundings: surroundings)
         var template: String?
         if case .perReplica(let text) = pool.engine.location { template = text }

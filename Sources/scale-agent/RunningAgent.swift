@@ -1,6 +1,7 @@
 import Agent
 import Collectors
 import Config
+import Drivers
 import Fleet
 import Foundation
 import Glibc
@@ -34,7 +35,8 @@ struct RunningAgent: Sendable {
         self.path = path
         self.afterTick = afterTick
         board = SnapshotBoard(
-            version: ScaleAgent.version, startedAt: Surroundings.now(), dcgmNames: config.gpu.dcgmNames)
+            version: ScaleAgent.version, startedAt: Surroundings.now(), dcgmNames: config.gpu.dcgmNames,
+            countsPublications: config.cloudWatch != nil)
         supervisor = PoolSupervisor(
             board: board, wakes: wakes, logger: logger, wallClock: Surroundings.now, afterTick: afterTick)
         current = ReloadState(config: config)
@@ -58,6 +60,7 @@ struct RunningAgent: Sendable {
 
         var all: [any Service] = [supervisor, retention(config), memoryTrimmer, reloadOnHangup()] + services
         if let gpus = gpuReader(config.gpu) { all.append(gpus) }
+        if let cloudWatch = config.cloudWatch { all.append(publisher(cloudWatch)) }
         if let listen = config.listen {
             all.append(admin(listen, onceListening: start))
         } else {
@@ -117,6 +120,24 @@ struct RunningAgent: Sendable {
         }
     }
 
+    /// On its own time: what it waits for no pool waits for.
+    private func publisher(_ config: CloudWatchConfig) -> PeriodicService {
+        let publisher = assembly.cloudWatch(config)
+        return PeriodicService(after: .seconds(5), every: config.interval) { [board, logger] in
+            let now = Surroundings.now()
+            let data = Assembly.published(config.gauges, of: board.current, at: now)
+            guard !data.isEmpty else { return }
+            do throws(DriverError) {
+                try await publisher.publish(data)
+                board.note(.success(data.count), at: now)
+            } catch {
+                guard !Task.isCancelled else { return }
+                board.note(.failure(error), at: now)
+                logger.warning("CloudWatch takes no values", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
     private func retention(_ config: AgentConfig) -> PeriodicService {
         PeriodicService(every: .seconds(3600)) { [assembly, logger] in
             do {
@@ -173,6 +194,7 @@ struct RunningAgent: Sendable {
         var restart: [String] = []
         if new.listen != old.listen { restart.append("listen") }
         if new.gpu != old.gpu { restart.append("gpu") }
+        if new.cloudWatch != old.cloudWatch { restart.append("cloudwatch") }
         if new.retention != old.retention { restart.append("retention") }
         if new.logLevel != old.logLevel { restart.append("log_level") }
         return "pools started anew: \(names(changed.map(\.id))); pools gone: \(names(gone.sorted()))"

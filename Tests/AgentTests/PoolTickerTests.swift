@@ -36,7 +36,7 @@ import Testing
     )
     func blind(trouble: FakeEngines.Trouble) async throws {
         try await withPool(replicas: 3) { pool in
-            pool.timeout = .milliseconds(trouble == .hang ? 50 : 5000)
+            pool.timeout = .milliseconds(trouble == .hang ? 250 : 5000)
             var ticker = try await pool.ticker()
             for tick in 0..<2 { await pool.tick(&ticker, tick, load: 24) }
             pool.engines.set(trouble: trouble)

@@ -27,7 +27,7 @@ class Cloud:
         eventually(lambda: request("GET", self.url + "/moto-api/").status == 200, 40, "moto_server listens")
         iam = self._client("iam", "setup", "setup")
         iam.create_user(UserName="agent")
-        statement = {"Effect": "Allow", "Action": ["autoscaling:*", "ec2:*", "iam:PassRole"], "Resource": "*"}
+        statement = {"Effect": "Allow", "Action": ["autoscaling:*", "ec2:*", "iam:PassRole", "monitoring:*"], "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.put_user_policy(UserName="agent", PolicyName="scale", PolicyDocument=policy)
         key = iam.create_access_key(UserName="agent")["AccessKey"]
@@ -35,6 +35,7 @@ class Cloud:
         self.environment = {"AWS_ACCESS_KEY_ID": keys[0], "AWS_SECRET_ACCESS_KEY": keys[1]}
         self.groups = self._client("autoscaling", *keys)
         self.machines = self._client("ec2", *keys)
+        self.metrics = self._client("cloudwatch", *keys)
         self.groups.create_launch_configuration(
             LaunchConfigurationName="lc", ImageId="ami-12c6146b", InstanceType="t3.micro")
         # From now on every call must be signed well.

@@ -22,10 +22,14 @@ enum SampleSnapshot {
 
     /// A busy pool that grows, beside two GPUs.
     static var growing: AgentSnapshot {
-        AgentSnapshot(
+        var snapshot = AgentSnapshot(
             at: now, version: "0.1.0", startedAt: now - .seconds(187_620), pools: [growingPool], gpus: gpus,
             process: ProcessSnapshot(
                 cpuSeconds: 61.25, residentBytes: 23_068_672, openFiles: 31, startTime: now - .seconds(187_620)))
+        var cloudWatch = PublicationCounters()
+        (cloudWatch.values, cloudWatch.errors, cloudWatch.lastSuccess) = (9381, ["throttled": 2], now - .seconds(12))
+        snapshot.cloudWatch = cloudWatch
+        return snapshot
     }
 
     /// Just started: nothing was read, nothing decided.

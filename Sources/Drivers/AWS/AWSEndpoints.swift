@@ -4,7 +4,7 @@ struct AWSEndpoints: Sendable {
     private var overrides: [AWSService: String]
 
     /// - Parameter explicit: for every service, before the environment's `AWS_ENDPOINT_URL_AUTO_SCALING`, `_EC2`,
-    ///   `_STS` and `AWS_ENDPOINT_URL`, which `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true` switches off.
+    ///   `_CLOUDWATCH`, `_STS` and `AWS_ENDPOINT_URL`, which `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true` switches off.
     init(region: String, explicit: String?, surroundings: AWSSurroundings) {
         self.region = region
         overrides = [:]
@@ -34,6 +34,7 @@ struct AWSEndpoints: Sendable {
         switch service {
         case .autoscaling: "AUTO_SCALING"
         case .ec2: "EC2"
+        case .monitoring: "CLOUDWATCH"
         case .sts: "STS"
         }
     }

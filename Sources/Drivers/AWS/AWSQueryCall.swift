@@ -1,13 +1,15 @@
-/// The services that the driver calls, by the name that signatures and host names use.
+/// The services that are called, by the name that signatures and host names use.
 enum AWSService: String, Sendable, CaseIterable {
     case autoscaling
     case ec2
+    case monitoring
     case sts
 
     var version: String {
         switch self {
         case .autoscaling: "2011-01-01"
         case .ec2: "2016-11-15"
+        case .monitoring: "2010-08-01"
         case .sts: "2011-06-15"
         }
     }

@@ -90,7 +90,8 @@ struct AutoScalingGroup: Decodable {
     }
 }
 
-struct SetDesiredCapacityAnswer: Decodable {
+/// Of a call that only says that it was accepted.
+struct BareAnswer: Decodable {
     struct Metadata: Decodable {
         var requestID: String?
         enum CodingKeys: String, CodingKey { case requestID = "RequestId" }

@@ -105,7 +105,7 @@ extension AutoScalingGroupDriver {
             .with("AutoScalingGroupName", settings.group)
             .with("DesiredCapacity", size)
             .with("HonorCooldown", false)
-        let answer = try await client.answer(to: call, as: SetDesiredCapacityAnswer.self, until: end)
+        let answer = try await client.answer(to: call, as: BareAnswer.self, until: end)
         return Receipt(reference: answer.metadata.requestID)
     }
 

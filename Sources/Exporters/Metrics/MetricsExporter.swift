@@ -21,6 +21,7 @@ package enum MetricsExporter {
                 }
                 GPUMetrics.dcgm.write(named, to: &writer)
             }
+            CloudWatchMetrics.publications.write(snapshot.cloudWatch.map { [([], $0)] } ?? [], to: &writer)
             AgentMetrics.process.write(snapshot.process.map { [([], $0)] } ?? [], to: &writer)
         }
     }
@@ -31,6 +32,7 @@ package enum MetricsExporter {
             + poolGroups.map { ($0.title, $0.definitions) }
             + [
                 (GPUMetrics.gpus.title, GPUMetrics.gpus.definitions),
+                (CloudWatchMetrics.publications.title, CloudWatchMetrics.publications.definitions),
                 (AgentMetrics.process.title, AgentMetrics.process.definitions),
             ]
     }

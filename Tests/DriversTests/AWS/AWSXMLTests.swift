@@ -66,7 +66,7 @@ import Testing
             try AWSXML.decode(DescribeAutoScalingGroupsAnswer.self, from: Array(body.utf8))
         }
         #expect(throws: (any Error).self) { try AWSXML.decode(DescribeInstancesAnswer.self, from: Array(body.utf8)) }
-        #expect(throws: (any Error).self) { try AWSXML.decode(SetDesiredCapacityAnswer.self, from: Array(body.utf8)) }
+        #expect(throws: (any Error).self) { try AWSXML.decode(BareAnswer.self, from: Array(body.utf8)) }
         #expect(throws: (any Error).self) { try AWSXML.decode(TerminateInstanceAnswer.self, from: Array(body.utf8)) }
     }
 

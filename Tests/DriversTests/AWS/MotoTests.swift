@@ -189,7 +189,7 @@ final class MotoAccount: Sendable {
         server = try await MotoServer()
         url = server.url
         let policy =
-            #"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["autoscaling:*","ec2:*","iam:PassRole"],"Resource":"*"}]}"#
+            #"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["autoscaling:*","ec2:*","iam:PassRole","monitoring:*"],"Resource":"*"}]}"#
         let trust =
             #"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRoleWithWebIdentity","Principal":"*"}]}"#
         let user = try await createUser("agent")
@@ -240,8 +240,8 @@ final class MotoAccount: Sendable {
 
     /// Calls a service without the code under test, except for the signature that libcurl makes.
     @discardableResult
-    private func ask(_ service: String, _ action: String, _ fields: [String: String]) async throws -> String {
-        let version = service == "iam" ? "2010-05-08" : "2011-01-01"
+    func ask(_ service: String, _ action: String, _ fields: [String: String]) async throws -> String {
+        let version = ["iam": "2010-05-08", "monitoring": "2010-08-01"][service] ?? "2011-01-01"
         // moto decodes a form and writes it again before it checks the signature: leave alone what it leaves alone.
         let plain = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))
         let form = fields.merging(["Action": action, "Version": version]) { $1 }.sorted { $0.key < $1.key }.map {
