@@ -20,24 +20,24 @@ func fuzzExposition(_ body: [UInt8]) {
 /// The parser skips checks of what is as in the line before; one that starts at each line has nothing to skip.
 private func requireLinesStandAlone(_ body: [UInt8], _ format: ExpositionFormat) {
     let together = elements(body, format)
-    var apart: [String] = []
+    var apart: [[String]] = []
     for line in body.split(separator: UInt8(ascii: "\n")) { apart += elements(line + [UInt8(ascii: "\n")], format) }
     require(together == apart, "in \(format) lines read together and apart differ:\n\(together)\n\(apart)")
 }
 
-private func elements(_ body: [UInt8], _ format: ExpositionFormat) -> [String] {
+private func elements(_ body: [UInt8], _ format: ExpositionFormat) -> [[String]] {
     var parser = ExpositionParser(format: format)
-    var elements: [String] = []
+    var elements: [[String]] = []
     let bytes = body.span
     // A line alone has no end mark; what was read before that is found out counts here.
     while let element = try? parser.next(in: bytes) {
         switch element {
         case .sample(let name, let value):
-            let labels = parser.labels.map { "\($0.name.string(in: bytes))=\($0.value.string(in: bytes))" }
-            elements.append("\(name.string(in: bytes)) \(labels) \(value)")
-        case .type(let name, let type): elements.append("\(name.string(in: bytes)) \(type)")
+            let labels = parser.labels.flatMap { [$0.name.string(in: bytes), $0.value.string(in: bytes)] }
+            elements.append([name.string(in: bytes), String(value.bitPattern, radix: 16)] + labels)
+        case .type(let name, let type): elements.append([name.string(in: bytes), type.rawValue])
         case .help(let name, let text), .unit(let name, let text):
-            elements.append("\(name.string(in: bytes)) \(text.string(in: bytes))")
+            elements.append([name.string(in: bytes), text.string(in: bytes)])
         }
     }
     return elements
@@ -49,8 +49,9 @@ private func requireSelectionChangesNothing(_ whole: Exposition, _ body: [UInt8]
     guard let selected = try? Exposition(body, format: format, selecting: NameSelection(families: names)) else {
         return require(false, "in \(format) a selection breaks what is readable without one")
     }
-    let (all, some) = (comparable(whole.families), comparable(selected.families))
-    require(all == some, "in \(format) a selection changes the families:\n\(all)\n\(some)")
+    require(
+        same(whole.families, selected.families),
+        "in \(format) a selection changes the families:\n\(whole.families)\n\(selected.families)")
 }
 
 /// One family written and read again. Left out is what the writer, which knows only our own names, cannot be asked for.
@@ -66,8 +67,7 @@ private func requireReadsBack(_ family: MetricFamily, _ format: ExpositionFormat
     guard let read = try? Exposition(bytes, format: format) else {
         return require(false, "what was written in \(format) is refused:\n\(String(decoding: bytes, as: UTF8.self))")
     }
-    let (before, after) = (comparable([family]), comparable(read.families))
-    require(before == after, "in \(format) written and read differ:\n\(before)\n\(after)")
+    require(same([family], read.families), "in \(format) written and read differ:\n\(family)\n\(read.families)")
 }
 
 private func isWritable(_ family: MetricFamily) -> Bool {
@@ -85,7 +85,12 @@ private func isName(_ text: String, colons: Bool) -> Bool {
         && text.utf8.allSatisfy { isLetter($0) || ($0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9")) }
 }
 
-/// As text, in which NaN equals NaN.
-private func comparable(_ families: [MetricFamily]) -> [String] {
-    families.map { "\($0)" }
+/// Whether they are the same, NaN being the same as NaN.
+private func same(_ some: [MetricFamily], _ others: [MetricFamily]) -> Bool {
+    some.elementsEqual(others) { a, b in
+        (a.name, a.help, a.type, a.unit) == (b.name, b.help, b.type, b.unit)
+            && a.samples.elementsEqual(b.samples) { a, b in
+                (a.suffix, a.labels, a.value?.bitPattern) == (b.suffix, b.labels, b.value?.bitPattern)
+            }
+    }
 }
