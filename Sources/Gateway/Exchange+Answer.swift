@@ -12,7 +12,7 @@ extension Exchange: UpstreamUser {
     var takesPayload: Bool { relay != .wire }
 
     func answerBegan(_ head: MessageHead, body: BodyFraming.State, upstream: UpstreamConnection) {
-        guard let client else { return }
+        guard client != nil else { return }
         let hasBody = body != .done
         phase = .answering
         if isCommitted {
@@ -37,7 +37,9 @@ extension Exchange: UpstreamUser {
         }
         clientIsChunked = relay == .chunks || relay == .wire && body == BodyFraming.chunked
         closesClient = !keepsClient || worker.isDraining || !bodyIsWhole
-        client.write(answerHead(head))
+        var capacity = head.bytes.count + 64
+        if case .length(let bytes) = body, bytes <= Self.joined { capacity += bytes }
+        unsentHead = answerHead(head, capacity: capacity)
         needsAnswerFlush = true
         if !hasBody { worker.tell(.responseStarted(id)) }
     }
@@ -59,7 +61,12 @@ extension Exchange: UpstreamUser {
     func answered(_ wire: ByteBuffer, payload: Int) {
         guard phase == .answering else { return }
         if relay == .wire {
-            client?.write(wire)
+            if unsentHead != nil, wire.readableBytes <= Self.joined {
+                unsentHead?.writeImmutableBuffer(wire)
+            } else {
+                sendHead()
+                client?.write(wire)
+            }
             needsAnswerFlush = true
         }
         guard payload > 0, relay != .collect else { return }
@@ -77,7 +84,12 @@ extension Exchange: UpstreamUser {
     func flushAnswer() {
         guard needsAnswerFlush else { return }
         needsAnswerFlush = false
+        sendHead()
         client?.flush()
+    }
+
+    private func sendHead() {
+        if let head = unsentHead.take() { client?.write(head) }
     }
 
     func answerEnded(trailers: MessageHead?) {
@@ -108,8 +120,8 @@ extension Exchange: UpstreamUser {
     // MARK: Writing
 
     /// The replica's head: every field in its place and spelling, but for those of the one connection.
-    private func answerHead(_ head: MessageHead) -> ByteBuffer {
-        var buffer = worker.allocator.buffer(capacity: head.bytes.count + 64)
+    private func answerHead(_ head: MessageHead, capacity: Int) -> ByteBuffer {
+        var buffer = worker.allocator.buffer(capacity: capacity)
         buffer.writeStaticString("HTTP/1.1 ")
         // Status and reason follow a version of eight bytes.
         buffer.writeBytes(head.bytes[9..<head.reason.upperBound])
@@ -132,6 +144,7 @@ extension Exchange: UpstreamUser {
     /// A piece of body for a client that is not given the replica's own framing.
     func writePayload(_ bytes: ByteBuffer) {
         guard let client else { return }
+        sendHead()
         guard clientIsChunked else { return client.write(bytes) }
         var bytes = bytes
         var buffer = worker.allocator.buffer(capacity: bytes.readableBytes + 16)
@@ -144,6 +157,7 @@ extension Exchange: UpstreamUser {
 
     private func writeEnd(_ trailers: MessageHead?) {
         guard clientIsChunked, let client else { return }
+        sendHead()
         var buffer = ByteBuffer(staticString: "0\r\n")
         for field in trailers?.fields ?? [] {
             buffer.writeBytes(trailers?.bytes[field.name.lowerBound..<field.value.upperBound] ?? [])

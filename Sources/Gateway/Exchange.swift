@@ -68,6 +68,8 @@ final class Exchange {
     var isCommitted = false
     var clientIsChunked = false
     var payloadBytes = 0
+    /// The answer's head while it waits for the first bytes of the body, to go out with them.
+    var unsentHead: ByteBuffer?
     var needsAnswerFlush = false
     var closesClient = false
     var collected = ByteBuffer()

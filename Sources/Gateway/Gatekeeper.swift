@@ -13,6 +13,8 @@ final class Gatekeeper: Sendable {
         var core: AdmissionController
         var endpoints: [Destination: Endpoint] = [:]
         var workers: [BoundWorker] = []
+        /// What changed about pools where nobody waits: told at the next tick, not at every request.
+        var demand: [PoolID: PoolDemand] = [:]
         var armed: Timestamp?
         var wish: Timestamp?
     }
@@ -66,6 +68,13 @@ final class Gatekeeper: Sendable {
         state.withLock { state in _ = step(&state, .drain(by: .wallClock + time), from: nil) }
     }
 
+    func reportDemand() {
+        state.withLock { state in
+            for demand in state.demand.values { notices.yield(.demand(demand)) }
+            state.demand.removeAll(keepingCapacity: true)
+        }
+    }
+
     func demand() -> [PoolDemand] {
         state.withLock { state in
             Set(state.core.settings.models.values).sorted().compactMap { state.core.demand(of: $0, now: .wallClock) }
@@ -99,7 +108,10 @@ final class Gatekeeper: Sendable {
             case .drained(let destination, let cut): notices.yield(.drained(destination, cut: cut))
             case .closed(let pool): notices.yield(.closed(pool))
             case .notIdle(let demand): notices.yield(.notIdle(demand))
-            case .demand(let demand): notices.yield(.demand(demand))
+            case .demand(let demand):
+                let isUrgent = demand.held > 0 || demand.isWaking
+                state.demand[demand.pool] = isUrgent ? nil : demand
+                if isUrgent { notices.yield(.demand(demand)) }
             case .gatewayDrained(let cut): drained.yield(cut)
             }
         }

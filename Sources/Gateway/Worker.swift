@@ -123,6 +123,7 @@ final class Worker {
     /// Looks after everything that may take too long.
     func checkTimes() {
         let now = now()
+        if index == 0 { gatekeeper.reportDemand() }
         for client in clients { client.checkTime(now) }
         for exchange in exchanges.values { exchange.checkSilence(now) }
         for connection in resting.values.joined() {
@@ -183,7 +184,11 @@ final class Worker {
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
-        bootstrap.connect(host: endpoint.host, port: endpoint.port).assumeIsolated().whenComplete { result in
+        let connected =
+            if let address = endpoint.address { bootstrap.connect(to: address) } else {
+                bootstrap.connect(host: endpoint.host, port: endpoint.port)
+            }
+        connected.assumeIsolated().whenComplete { result in
             let channel = try? result.get()
             completion(try? channel?.pipeline.syncOperations.handler(type: UpstreamConnection.self))
         }

@@ -39,12 +39,12 @@ struct Door {
     let metrics: (@Sendable () -> String)?
 
     func decide(
-        _ head: MessageHead, _ request: RequestFraming, needsKey: Bool, remote: SocketAddress?, newID: () -> String
+        _ head: MessageHead, _ request: RequestFraming, needsKey: Bool, remote: String?, newID: () -> String
     ) -> Decision {
         let path = head.text(request.path)
         var line = RequestLine(
             requestID: usableID(head) ?? newID(), method: head.text(head.method), path: path,
-            remote: remote?.ipAddress)
+            remote: remote)
         func refuse(_ error: ClientError) -> Decision {
             line.status = error.status
             line.outcome = error.code

@@ -34,6 +34,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
     /// Where the worker keeps it.
     var slot = 0
     private(set) var context: ChannelHandlerContext?
+    /// Asked for once: the system is asked each time.
+    private lazy var remote = context?.remoteAddress?.ipAddress
     private var input = ByteBuffer()
     private var parser: HeadParser
     private var framing: BodyFraming
@@ -182,7 +184,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
         bodyBytes = 0
         let isDone = framing.isDone
         let decision = worker.door.decide(
-            head, request, needsKey: needsKey, remote: context?.remoteAddress, newID: worker.makeRequestID)
+            head, request, needsKey: needsKey, remote: remote, newID: worker.makeRequestID)
         switch decision {
         case .answer(let answer):
             let keeps = keepsConnection(head) && isShort(request.body)

@@ -5,6 +5,8 @@ import NIOCore
 struct Endpoint: Hashable, Sendable {
     var host: String
     var port: Int
+    /// Where the host is an address; a name is looked up for each connection.
+    var address: SocketAddress?
 
     /// From a URL without a path, over plain HTTP; nil for any other text.
     init?(_ url: String) {
@@ -22,6 +24,7 @@ struct Endpoint: Hashable, Sendable {
             port = 80
         }
         host = rest.hasPrefix("[") && rest.hasSuffix("]") ? String(rest.dropFirst().dropLast()) : String(rest)
+        address = try? SocketAddress(ipAddress: host, port: port)
     }
 }
 
