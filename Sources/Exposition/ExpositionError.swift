@@ -2,6 +2,8 @@
 package enum ExpositionError: Error, Hashable, Sendable {
     /// A NUL byte outside of label values and help texts: not text, or a damaged transfer.
     case nulByte(line: Int)
+    /// A label's value that is closed only on a later line.
+    case lineFeedInValue(line: Int)
     /// OpenMetrics that does not end with `# EOF`: the transfer was cut.
     case missingEnd
     /// OpenMetrics that goes on after `# EOF`.
@@ -12,6 +14,7 @@ extension ExpositionError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .nulByte(let line): "line \(line): NUL byte"
+        case .lineFeedInValue(let line): "line \(line): line feed in a label value"
         case .missingEnd: "cut off: OpenMetrics must end with # EOF"
         case .dataAfterEnd(let line): "line \(line): data after # EOF"
         }

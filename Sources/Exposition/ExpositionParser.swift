@@ -1,9 +1,10 @@
 /// Reads Prometheus text (0.0.4 and 1.0.0) and OpenMetrics 1.0, a line a step, without allocating for what it reads.
 ///
 /// A line that breaks the grammar is left out and counted, and the others are read: one bad exporter must not blind us
-/// for the rest of its body. Line feeds therefore always end a line, also inside quotes. Text is read leniently (blanks,
-/// CRLF, no last line feed, any order of lines, exemplars cut off), OpenMetrics by its own strict grammar within a line
-/// and as leniently across lines. Timestamps and exemplars are checked and dropped. Repeated series are the
+/// for the rest of its body. Only what cannot be told apart from it is refused as a whole: a label's value with a line
+/// feed of its own, behind which whoever chose that value could write any sample. Text is read leniently (blanks, CRLF,
+/// no last line feed, any order of lines, exemplars cut off), OpenMetrics by its own strict grammar within a line and as
+/// leniently across lines. Timestamps and exemplars are checked and dropped. Repeated series are the
 /// caller's matter, as only it knows which series it keeps; `Exposition` keeps the first.
 ///
 /// Most lines repeat the names of the line before, up to the end or nearly so; what is the same is not checked again.
@@ -59,6 +60,7 @@ package struct ExpositionParser {
             } catch {
                 labels.removeAll(keepingCapacity: true)
                 for i in start..<end where bytes[at: i] == 0 { throw .nulByte(line: line) }
+                if error == .labelValue, goesOn(bytes, start) { throw .lineFeedInValue(line: line) }
                 skipped.add(line, error)
             }
         }
@@ -108,6 +110,21 @@ extension ExpositionParser {
         guard let value = parseNumber(bytes, valueStart, i) else { throw .value }
         if i < end { try isStrict ? strictTail(bytes, i, end, name) : lenientTail(bytes, i, end) }
         return .sample(name: name, value: value)
+    }
+
+    /// Whether the labels would be complete, and the line with it, if values might hold line feeds.
+    private mutating func goesOn(_ bytes: Span<UInt8>, _ start: Int) -> Bool {
+        defer { labels.removeAll(keepingCapacity: true) }
+        var i = start
+        skipBlanks(bytes, &i, bytes.count)
+        let name = legacyName(bytes, &i, bytes.count, colons: true)
+        skipBlanks(bytes, &i, bytes.count)
+        guard i < bytes.count, bytes[at: i] == Byte.open else { return false }
+        i &+= 1
+        do throws(SkippedLine.Reason) {
+            _ = try labelSet(bytes, &i, bytes.count, name: name)
+            return try sample(bytes, start, lineEnd(bytes, from: i)) != nil
+        } catch { return false }
     }
 
     /// `[timestamp] [# whatever]`

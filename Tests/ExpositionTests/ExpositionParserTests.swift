@@ -107,6 +107,8 @@ import Testing
     @Test(
         arguments: [
             ("a 1\n\0b 2\n", .prometheusText, .nulByte(line: 2)), ("a\0 1", .prometheusText, .nulByte(line: 1)),
+            ("a 1\nb{x=\"\n\nc 9\n\",y=\"\"} 3\n", .prometheusText, .lineFeedInValue(line: 2)),
+            ("b{x=\"new\nline\"} 3\n# EOF\n", .openMetrics, .lineFeedInValue(line: 1)),
             ("a 1\n", .openMetrics, .missingEnd), ("", .openMetrics, .missingEnd),
             ("a 1\n# EO", .openMetrics, .missingEnd),
             ("# EOF\n\n", .openMetrics, .dataAfterEnd(line: 2)),
@@ -117,12 +119,20 @@ import Testing
     }
 
     @Test func goodLinesSurviveBadOnes() throws {
-        let body = "a 1\nb{ 2\nc{x=\"new\nline\"} 3\nd{x=\"\u{7f}\"} 4\n" + String(repeating: "?\n", count: 20) + "e 5"
+        let body = "a 1\nb{ 2\nc{x=\"new\nline} 3\nd{x=\"\u{7f}\"} 4\n" + String(repeating: "?\n", count: 20) + "e 5"
         let exposition = try Exposition(Array(body.utf8), format: .prometheusText)
         #expect(exposition.families.map(\.name) == ["a", "d", "e"])
         #expect(exposition.skipped.count == 23)
         #expect(exposition.skipped.first.map(\.number) == [2, 3, 4, 6, 7, 8, 9, 10])
         #expect(exposition.skipped.first[1].reason == .labelValue)
+    }
+
+    /// What looks for the end of a value is called off by the next quote: no body makes it go through the rest each time.
+    @Test(.timeLimit(.minutes(1))) func unclosedValuesTakeNoLongerThanOthers() throws {
+        for line in ["a{b=\"\n", "a{b=\"\\\"\n", "a{c=\",e=\",f=\"\n"] {
+            let body = Array(String(repeating: line, count: 20_000).utf8)
+            #expect(try Exposition(body, format: .prometheusText).skipped.count == 20_000)
+        }
     }
 
     @Test(arguments: [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [UInt8(ascii: "\\"), 0xff]] as [[UInt8]])
