@@ -10,8 +10,9 @@ from harness import REPOSITORY, SHARED, LongRequests, eventually, free_port, sca
 
 SIGNALS = {
     "running", "waiting", "waiting_for_capacity", "kv_cache_usage", "kv_cache_tokens", "prompt_tokens_total",
-    "generation_tokens_total", "preemptions_total", "requests_finished_total",
+    "generation_tokens_total", "preemptions_total", "requests_finished_total", "iterations_total",
 }
+HISTOGRAMS = {"time_to_first_token", "inter_token_latency"}
 
 
 def captures():
@@ -41,10 +42,11 @@ def test_captures_of_vllm(path):
     result = scale_agent("inspect", "engine", path)
     assert (result.returncode, result.stderr) == (0, "")
     report = json.loads(result.stdout)
-    assert set(report) == {"engine", "models", "missing", "skipped_lines"}
+    assert set(report) == {"engine", "models", "missing", "missing_families", "skipped_lines"}
+    assert bool(report["missing"]) == bool(report["missing_families"])
     assert report["engine"] == "vllm" and report["skipped_lines"] == 0
     for model in report["models"]:
-        assert set(model) <= {"model", "engine", "sleeping"} | SIGNALS
+        assert set(model) <= {"model", "engine", "sleeping"} | SIGNALS | HISTOGRAMS
         for key in SIGNALS & set(model):
             value = model[key]
             assert isinstance(value, (int, float)) and math.isfinite(value) and value >= 0, (key, value)

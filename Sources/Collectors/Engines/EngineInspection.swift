@@ -1,17 +1,20 @@
 package import Fleet
 
 /// What was understood of an engine's metrics, as `inspect engine` prints it. An absent signal is an absent key, and
-/// `missing` names the keys that no row has.
+/// `missing` names the keys that no row has, `missing_families` the metrics that would have told them.
 package struct EngineInspection: Encodable, Sendable {
     private let engine: String
     private let models: [Model]
     private let missing: [String]
+    private let missingFamilies: [String]
     private let skippedLines: Int
 
     package init(_ sample: EngineSample) {
         engine = sample.engine
         models = sample.models.map(Model.init)
         missing = sample.missing.map(Self.key)
+        let profile = EngineProfile.all.first { $0.engine == sample.engine }
+        missingFamilies = sample.missing.flatMap { profile?.familiesBySignal[$0] ?? [] }.sorted()
         skippedLines = sample.skippedLines
     }
 
@@ -22,6 +25,7 @@ package struct EngineInspection: Encodable, Sendable {
 
     private enum CodingKeys: String, CodingKey {
         case engine, models, missing
+        case missingFamilies = "missing_families"
         case skippedLines = "skipped_lines"
     }
 
@@ -37,7 +41,10 @@ package struct EngineInspection: Encodable, Sendable {
             case generationTokensTotal = "generation_tokens_total"
             case preemptionsTotal = "preemptions_total"
             case requestsFinishedTotal = "requests_finished_total"
+            case iterationsTotal = "iterations_total"
             case sleeping
+            case timeToFirstToken = "time_to_first_token"
+            case interTokenLatency = "inter_token_latency"
         }
 
         func encode(to encoder: any Encoder) throws {
@@ -53,7 +60,30 @@ package struct EngineInspection: Encodable, Sendable {
             try keys.encodeIfPresent(row.generationTokensTotal, forKey: .generationTokensTotal)
             try keys.encodeIfPresent(row.preemptionsTotal, forKey: .preemptionsTotal)
             try keys.encodeIfPresent(row.requestsFinishedTotal, forKey: .requestsFinishedTotal)
+            try keys.encodeIfPresent(row.iterationsTotal, forKey: .iterationsTotal)
             try keys.encodeIfPresent(row.sleeping, forKey: .sleeping)
+            try keys.encodeIfPresent(row.timeToFirstToken.map(Histogram.init), forKey: .timeToFirstToken)
+            try keys.encodeIfPresent(row.interTokenLatency.map(Histogram.init), forKey: .interTokenLatency)
+        }
+    }
+
+    /// All observations since the engine started.
+    private struct Histogram: Encodable {
+        let count: Double
+        let sumSeconds, medianSeconds, p90Seconds: Double?
+
+        init(_ sample: HistogramSample) {
+            let nothing = HistogramSample(buckets: [], sum: nil, count: 0)
+            let all = HistogramWindow(from: nothing, to: sample)
+            (count, sumSeconds) = (all.count, all.sum)
+            (medianSeconds, p90Seconds) = (all.quantile(0.5), all.quantile(0.9))
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case count
+            case sumSeconds = "sum_seconds"
+            case medianSeconds = "p50_seconds"
+            case p90Seconds = "p90_seconds"
         }
     }
 }

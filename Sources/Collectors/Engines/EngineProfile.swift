@@ -23,7 +23,8 @@ package struct EngineProfile: Sendable {
     let histograms: [HistogramSignal]
     let sleep: SleepSignal?
     let cache: CacheSignal?
-    /// The families that the table reads, by their names in text 0.0.4.
+    /// The families that the table reads for each signal, by their names in text 0.0.4.
+    let familiesBySignal: [String: [String]]
     package let families: Set<String>
     package let selection: NameSelection
 
@@ -35,9 +36,13 @@ package struct EngineProfile: Sendable {
         (self.engine, self.hint, self.metricsPath, self.modelsPath) = (engine, hint, metricsPath, modelsPath)
         (self.sleepPath, self.modelLabel, self.engineLabel) = (sleepPath, modelLabel, engineLabel)
         (self.numbers, self.histograms, self.sleep, self.cache) = (numbers, histograms, sleep, cache)
-        families = Set(
-            numbers.flatMap { $0.sources.map(\.family) } + histograms.flatMap(\.families)
-                + [sleep?.source.family, cache?.family].compactMap { $0 })
+        var bySignal: [String: [String]] = [:]
+        for signal in numbers { bySignal[signal.name] = signal.sources.map(\.family) }
+        for signal in histograms { bySignal[signal.name] = signal.families }
+        if let sleep { bySignal[sleep.name] = [sleep.source.family] }
+        if let cache { bySignal[cache.name] = [cache.family] }
+        familiesBySignal = bySignal
+        families = Set(bySignal.values.joined())
         selection = NameSelection(families: families)
     }
 

@@ -73,7 +73,7 @@ extension EngineProfile {
         }
         if let sleep {
             for (key, awake) in values(of: sleep.source, in: exposition, fold: .maximum) {
-                rows[key, default: key.emptyRow].sleeping = awake == 0
+                rows[key, default: key.emptyRow].sleeping = awake.map { $0 == 0 }
             }
         }
         if let cache {
@@ -84,23 +84,22 @@ extension EngineProfile {
             engine: engine, models: sorted, missing: missing(in: sorted), skippedLines: exposition.skipped.count)
     }
 
-    /// One number per row; none where a series of the row has no usable one, as a part would pass for the whole.
+    /// One number per row; `nil` where a series of the row has no usable one, as a part would pass for the whole.
     private func values(
         of source: SignalSource, in exposition: Exposition, fold: NumberSignal.Fold
-    ) -> [RowKey: Double] {
-        var values: [RowKey: Double] = [:]
-        var unknown: Set<RowKey> = []
+    ) -> [RowKey: Double?] {
+        var values: [RowKey: Double?] = [:]
         for sample in exposition[source.family]?.samples ?? [] where sample.suffix == source.suffix {
             if let label = source.label, sample[label.name] != label.value { continue }
             let key = key(of: sample.labels)
-            guard let value = sample.value, value.isFinite, value >= 0 else {
-                unknown.insert(key)
+            guard let soFar = values[key, default: 0], let value = sample.value, value >= 0, (soFar + value).isFinite
+            else {
+                values[key] = .some(nil)
                 continue
             }
-            let soFar = values[key] ?? 0
             values[key] = fold == .sum ? soFar + value : max(soFar, value)
         }
-        return values.filter { $0.value.isFinite && !unknown.contains($0.key) }
+        return values
     }
 
     /// The size that the labels tell, of the series for this engine core or, where they name none, of any.
@@ -150,8 +149,8 @@ private struct RowKey: Hashable, Comparable {
 
 extension ModelSample {
     /// Sets the field where it is still unknown: preferred names come first.
-    fileprivate mutating func fill<Value>(_ field: WritableKeyPath<ModelSample, Value?>, with value: Value) {
-        if self[keyPath: field] == nil { self[keyPath: field] = value }
+    fileprivate mutating func fill<Value>(_ field: WritableKeyPath<ModelSample, Value?>, with value: Value?) {
+        self[keyPath: field] = self[keyPath: field] ?? value
     }
 }
 

@@ -83,6 +83,42 @@ import Testing
         }
     }
 
+    private struct Printed: Decodable {
+        var missing: [String]
+        var missing_families: [String]
+        var models: [Model]
+
+        struct Model: Decodable {
+            var model: String
+            var running: Double?
+            var time_to_first_token: Histogram?
+        }
+        struct Histogram: Decodable, Equatable {
+            var count: Double
+            var sum_seconds, p50_seconds, p90_seconds: Double?
+        }
+    }
+
+    private func printed(_ body: String) throws -> Printed {
+        let sample = try EngineProfile.read(Array(body.utf8), contentType: nil, as: EngineProfile.all).sample
+        return try JSONDecoder().decode(Printed.self, from: JSONEncoder().encode(EngineInspection(sample)))
+    }
+
+    @Test func `a model of which nothing can be used is a row all the same`() throws {
+        let report = try printed("vllm:num_requests_running{model_name=\"m\"} NaN\n")
+        #expect(report.models.map(\.model) == ["m"] && report.models[0].running == nil)
+        #expect(report.missing.contains("running") && report.missing_families.contains("vllm:num_requests_running"))
+    }
+
+    @Test func `inspection tells the families that a version has not, and how long first tokens took`() throws {
+        let old = try printed(String(decoding: SharedFixtures.ownBytes("vllm/0.10.0/metrics-load.prom"), as: UTF8.self))
+        #expect(old.missing == ["sleeping", "waiting_for_capacity"])
+        #expect(old.missing_families == ["vllm:engine_sleep_state", "vllm:num_requests_waiting_by_reason"])
+        let triton = try printed(String(decoding: SharedFixtures.ownBytes("engines/triton.prom"), as: UTF8.self))
+        let expected = Printed.Histogram(count: 20, sum_seconds: 5, p50_seconds: 0.1 + 0.4 * 5 / 13, p90_seconds: 0.5)
+        #expect(triton.models.map(\.time_to_first_token) == [expected])
+    }
+
     @Test func `the page on engines names every family`() throws {
         let page = try String(contentsOfFile: SharedFixtures.repositoryRoot + "/docs/engines.md", encoding: .utf8)
         for profile in EngineProfile.all {
