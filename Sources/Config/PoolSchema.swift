@@ -13,9 +13,15 @@ extension PoolConfig {
         if !pool.has("engine") {
             pool.missing("engine", "say at least where it is: endpoints: [\"http://127.0.0.1:8000\"]")
         }
-        let engine = EngineConfig.read(pool.mapping("engine"), drivers: drivers, hasDriver: hasDriver, secrets)
+        let engineReader = pool.mapping("engine")
+        let engine = EngineConfig.read(engineReader, drivers: drivers, hasDriver: hasDriver, secrets)
         var settings = PolicySettings.read(
             pool, ZoneFiles(environment: secrets.environment, readFile: secrets.readFile))
+        if let engine, engine.timeout > settings.interval {
+            engineReader.warning(
+                at: "timeout", "longer than interval, so decisions wait for an engine that hangs",
+                "write at most what interval is")
+        }
         readBounds(pool, &settings, engine, driver, groups, hasDriver: hasDriver)
         pool.read("usd_per_hour", .number(0...100_000, example: "3.90"), into: &settings.usdPerHour)
         pool.finish()

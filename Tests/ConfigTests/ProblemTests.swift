@@ -330,6 +330,12 @@ import Testing
                 "scale-agent.yaml:4:27: pools[0].policy.maximum_age: shorter than interval, so one late reading is missing data; 3 x interval is usual",
                 "scale-agent.yaml:4:53: pools[0].policy.scale_up.cooldown: shorter than interval, so it never waits; write 0s, or more than interval",
             ])
+        let slow = "pools:\n  - {name: a, interval: 5s, engine: {endpoints: [\"http://a\"], timeout: 6s}}\n"
+        #expect(
+            try parse(slow).warnings.map(\.description) == [
+                "scale-agent.yaml:2:72: pools[0].engine.timeout: longer than interval, so decisions wait for an engine that hangs; write at most what interval is"
+            ])
+        #expect(try parse(slow.replacing("6s", with: "5s")).warnings.isEmpty)
     }
 
     @Test("a file that is not there is a problem too")

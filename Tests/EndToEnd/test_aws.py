@@ -20,7 +20,7 @@ mode: {mode}
 gpu: {{source: "off"}}
 pools:
   - name: chat
-    engine: {{kind: vllm, endpoints: ["{engine}"], timeout: 2s}}
+    engine: {{kind: vllm, endpoints: ["{engine}"], timeout: 1s}}
     capacity: 4
     min: 1
     max: 5

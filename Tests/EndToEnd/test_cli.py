@@ -121,7 +121,7 @@ state: STATE
 gpu: {{source: "off"}}
 pools:
   - name: chat
-    engine: {{kind: vllm, timeout: 2s}}
+    engine: {{kind: vllm, timeout: 1s}}
     capacity: 4
     min: 2
     max: 3
