@@ -40,7 +40,11 @@ package struct PoolSnapshot: Hashable, Sendable {
     package var output: TickOutput?
     package var memory: PoolMemory
     /// The latest reading of every engine, for the table and for reading metrics.
-    package var readings: [EngineReading] = []
+    package var readings: [EngineReading] = [] {
+        didSet { latency = PoolLatency(from: oldValue, to: readings) }
+    }
+    /// Between the latest readings and those before.
+    package private(set) var latency = PoolLatency()
     package var counters = PoolCounters()
     /// The latest decisions that changed something or wanted to, newest first; at most `recentDecisionsKept`.
     package var recent: [RecentDecision] = []

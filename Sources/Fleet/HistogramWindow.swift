@@ -10,7 +10,7 @@ package struct HistogramWindow: Hashable, Sendable {
     /// Their sum, in the unit of the histogram; `nil` where the histogram has none.
     package private(set) var sum: Double?
     /// Whether the engine started anew inside the window.
-    package let hasReset: Bool
+    package private(set) var hasReset: Bool
 
     package init(from earlier: HistogramSample, to later: HistogramSample) {
         let isContinuous =
@@ -24,6 +24,15 @@ package struct HistogramWindow: Hashable, Sendable {
         for index in buckets.indices { buckets[index].cumulativeCount -= earlier.buckets[index].cumulativeCount }
         count -= earlier.count
         sum = earlier.sum.flatMap { start in sum.map { $0 - start } }
+    }
+
+    /// Adds the window of another engine, unless its buckets are others.
+    package mutating func add(_ other: HistogramWindow) {
+        guard buckets.map(\.upperBound) == other.buckets.map(\.upperBound) else { return }
+        for index in buckets.indices { buckets[index].cumulativeCount += other.buckets[index].cumulativeCount }
+        count += other.count
+        sum = sum.flatMap { sum in other.sum.map { sum + $0 } }
+        hasReset = hasReset || other.hasReset
     }
 
     /// The mean of the observations; `nil` when there were none.

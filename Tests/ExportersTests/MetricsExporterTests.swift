@@ -64,6 +64,30 @@ import Testing
         #expect(values("reading_success") == [0])
     }
 
+    @Test("latencies are of the requests between two readings; an engine met anew, or anew itself, is told apart")
+    func latency() {
+        func readings(_ counts: [String: Double]) -> [EngineReading] {
+            counts.map { id, count in
+                var row = ModelSample(model: "m")
+                let buckets: [(Double?, Double)] = [(id == "odd" ? 2 : 1, count), (nil, count)]
+                row.timeToFirstToken = HistogramSample(
+                    buckets: buckets.map { .init(upperBound: $0, cumulativeCount: $1) }, sum: count, count: count)
+                return EngineReading(
+                    id: ReplicaID(rawValue: id), sample: EngineSample(engine: "vllm", models: [row]))
+            }
+        }
+        func window(_ earlier: [String: Double], _ later: [String: Double]) -> HistogramWindow? {
+            PoolLatency(from: readings(earlier), to: readings(later)).timeToFirstToken
+        }
+        #expect(window(["a": 5, "b": 7], ["a": 6, "b": 9])?.count == 3)
+        #expect(window(["a": 5, "b": 7], ["a": 6, "b": 9])?.mean == 1)
+        #expect(window(["a": 5], ["a": 6, "new": 1000])?.count == 1)
+        #expect(window(["a": 5], ["a": 2])?.hasReset == true && window(["a": 5], ["a": 2])?.count == 2)
+        #expect(window(["a": 5], ["b": 7]) == nil && window([:], [:]) == nil)
+        #expect(window(["a": 5], ["a": 5])?.quantile(0.5) == nil)
+        #expect([2, 3].contains(window(["a": 5, "odd": 5], ["a": 7, "odd": 8])?.count))
+    }
+
     @Test("a cost with one unknown price is unknown")
     func partialCost() {
         var snapshot = SampleSnapshot.growing

@@ -100,16 +100,32 @@ enum SampleSnapshot {
             action: PlannedAction(id: ActionID(rawValue: "chat-1"), action: .grow(to: 6)), events: [],
             nextTick: now + .milliseconds(14_760))
 
-        pool.readings = engines.map {
-            var reading = EngineReading(id: $0.id, sampledAt: now, took: .milliseconds(6))
-            if $0.condition == .starting { reading.error = "connection refused" }
-            return reading
-        }
+        pool.readings = readings(after: 0)
+        pool.readings = readings(after: 12)
         pool.counters = counters
         pool.recent = recent
         pool.history = history
         pool.tickDuration = .milliseconds(118)
         return pool
+    }
+
+    /// Of engines that have sent so many first tokens, half of them within 0.25 s, and ten times as many others.
+    private static func readings(after tokens: Double) -> [EngineReading] {
+        func histogram(_ bound: Double, _ count: Double) -> HistogramSample {
+            let counts: [(Double?, Double)] = [(bound, count / 2), (4 * bound, count), (nil, count)]
+            return HistogramSample(
+                buckets: counts.map { HistogramSample.Bucket(upperBound: $0, cumulativeCount: $1) }, sum: nil,
+                count: count)
+        }
+        return engines.map { engine in
+            var reading = EngineReading(id: engine.id, sampledAt: now, took: .milliseconds(6))
+            var row = ModelSample(model: "m", engine: "0")
+            row.timeToFirstToken = histogram(0.25, tokens)
+            row.interTokenLatency = histogram(0.02, 10 * tokens)
+            reading.sample = EngineSample(engine: "vllm", models: [row])
+            if engine.condition == .starting { (reading.sample, reading.error) = (nil, "connection refused") }
+            return reading
+        }
     }
 
     private static var replicas: [Replica] {

@@ -32,6 +32,14 @@ enum PoolMetrics {
                 $0.rate(\.generationTokensPerSecond)
             },
             Metric(
+                "time_to_first_token_seconds", label: "level",
+                "Quantiles of the time to the first token, between the two latest readings, all engines together."
+            ) { quantiles($0.latency.timeToFirstToken) },
+            Metric(
+                "inter_token_seconds", label: "level",
+                "Quantiles of the time between tokens, between the two latest readings, all engines together."
+            ) { quantiles($0.latency.interTokenLatency) },
+            Metric(
                 "signal_coverage_ratio", "Share of the engines that should report their load and do, 0 to 1."
             ) { $0.output?.demand.coverage },
             Metric(
@@ -114,6 +122,10 @@ enum PoolMetrics {
         guard let choice = pool.output?.choice else { return [] }
         let all = [("below", choice.below), ("followed", choice.followed), ("above", choice.above)]
         return all.compactMap { name, standing in standing.map { (name, $0) } }
+    }
+
+    private static func quantiles(_ window: HistogramWindow?) -> [(String, Double?)] {
+        [0.5, 0.9, 0.99].map { (levelText($0), window?.quantile($0)) }
     }
 
     /// A probability as a label: `0.9`.
