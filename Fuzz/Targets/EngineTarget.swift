@@ -2,10 +2,11 @@ import Collectors
 import Exposition
 import Fleet
 
-/// Maps a body to the signals of an engine, in both formats.
+/// Maps a body to the signals of whichever engine it is of, in both formats.
 func fuzzEngine(_ body: [UInt8]) {
     for contentType in ["text/plain; version=0.0.4", "application/openmetrics-text; version=1.0.0"] {
-        guard let sample = try? EngineProfile.vllm.read(body, contentType: contentType) else { continue }
+        guard let (_, sample) = try? EngineProfile.read(body, contentType: contentType, as: EngineProfile.all)
+        else { continue }
         require(sample.missing == sample.missing.sorted(), "missing signals out of order: \(sample.missing)")
         require(Set(sample.models.map { [$0.model, $0.engine ?? "\0"] }).count == sample.models.count, "a row twice")
         for row in sample.models { requireSound(row) }

@@ -51,7 +51,8 @@ extension EngineProfile {
     private func readModels(_ body: [UInt8]) throws(EngineReadError) -> EngineSample {
         guard let names = ModelNames(body)?.names else { throw .noSignals(hint: hint, skippedLines: 0) }
         return EngineSample(
-            engine: engine, models: names.sorted().map { ModelSample(model: $0) }, missing: Self.signalNames.sorted())
+            engine: engine, models: Set(names).sorted().map { ModelSample(model: $0) },
+            missing: Self.signalNames.sorted())
     }
 
     private func sample(from exposition: Exposition) -> EngineSample {

@@ -58,6 +58,11 @@ import Testing
         }
     }
 
+    @Test func `a model that Ollama lists twice is one row`() throws {
+        let body = Array(#"{"models": [{"model": "b"}, {"model": "a"}, {"model": "b"}]}"#.utf8)
+        #expect(try EngineProfile.ollama.read(body, contentType: nil).models.map(\.model) == ["a", "b"])
+    }
+
     @Test func `data-parallel ranks are rows, and their counters one of its own`() throws {
         let rows = try EngineProfile.sglang.read(SharedFixtures.ownBytes("engines/sglang.prom"), contentType: nil)
             .models
