@@ -82,6 +82,7 @@ package enum Reason: Hashable, Sendable, Codable {
     case queue(waiting: Double, perReplica: Double)
     case kvCache(usage: Double, above: Double)
     case tokenRate(perSecond: Double, perReplica: Double)
+    case lastTold(age: Duration, limit: Duration)
     case forecast(requests: Double, lead: Duration)
     case prewarm(load: Double, ratio: Double, isExpected: Bool)
     case headroom(replicas: Int)

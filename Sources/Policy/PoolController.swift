@@ -78,6 +78,7 @@ package struct PoolController: Sendable {
         var tick = TickContext(
             now: input.now, settings: _settings, memory: memory, fleet: fleet, observation: input.observation,
             supply: supply, demand: demand, capacity: capacity)
+        tick.noteSignals(&memory)
         tick.lateBoots = supply.lateBoots(fleet, memory, settings, now: input.now)
         let work = work(demand, input.observation, supply, lateBoots: tick.lateBoots, now: input.now)
         let lesson = learning?.learn(work, tick.settings, paidFor: tick.nextPaidFor, now: input.now)

@@ -53,6 +53,10 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     @AddedLater package var queueing: [Since] = []
     /// The largest batch seen on a settled replica while requests waited there for long.
     package var learnedCapacity: Double?
+    /// What all engines together last told of their KV caches, in full ones, and of the tokens that they generate in a
+    /// second.
+    package var kvCaches: EngineSignal.Last?
+    package var tokenRate: EngineSignal.Last?
     /// Optional, as memories that were stored earlier lack it.
     package var work: WorkMeter?
     /// Kept while there is a budget for a day.
@@ -129,6 +133,9 @@ extension PoolMemory {
     private mutating func move(_ moved: (Timestamp) -> Timestamp) {
         for moment in [\PoolMemory.lastTick, \.lastScaleUp, \.lastScaleDown, \.undeliveredSince, \.lastAnswered] {
             self[keyPath: moment] = self[keyPath: moment].map(moved)
+        }
+        for moment in [\PoolMemory.kvCaches, \.tokenRate] {
+            if let at = self[keyPath: moment]?.at { self[keyPath: moment]?.at = moved(at) }
         }
         for index in groups.indices { groups[index].undeliveredSince = groups[index].undeliveredSince.map(moved) }
         for index in recentSteps.indices { recentSteps[index].at = moved(recentSteps[index].at) }

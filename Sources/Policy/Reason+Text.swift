@@ -17,6 +17,8 @@ extension Reason: CustomStringConvertible {
         case .kvCache(let usage, let above): "\(percent(usage)) of the KV cache is in use, aiming at \(percent(above))"
         case .tokenRate(let rate, let perReplica):
             "\(number(rate)) tokens/s on replicas that generate \(number(perReplica))"
+        case .lastTold(let age, let limit):
+            "not all engines tell; what they told \(span(age)) ago counts for \(span(limit))"
         case .forecast(let requests, let lead): "\(number(requests)) requests are expected within \(span(lead))"
         case .prewarm(let load, let ratio, let isExpected):
             "\(isExpected ? "expected load" : "load") \(percent(load)), pre-warming from \(percent(ratio))"

@@ -57,9 +57,26 @@ import Testing
             $0.signals.tokensPerSecond = 2500
         }
         tick.observation.engines[4].generationTokensPerSecond = nil
+        tick.observation.engines[4].answeringSince = tick.now
         #expect(TokenRateNeed().propose(tick, target: 0)?.target == 5)
         for index in 1..<5 { tick.observation.engines[index].condition = .leftoverGauges }
         #expect(TokenRateNeed().propose(tick, target: 0)?.target == 2)
+    }
+
+    @Test("what all told last keeps replicas while some do not tell, as far as those may have it, and not for long")
+    func untold() {
+        var tick = tick([nil, 200, 100], \.generationTokensPerSecond) { $0.signals.tokensPerSecond = 1000 }
+        func keeps(_ last: Double, _ minutes: Int = 5) -> Int? {
+            tick.memory.tokenRate = EngineSignal.Last(amount: last, at: tick.now - .seconds(60 * minutes))
+            return TokenRateNeed().propose(tick, target: 0)?.target
+        }
+        #expect([keeps(700), keeps(1200), keeps(9000), keeps(9000, 61)] == [1, 2, 2, 1])
+        // All may be full; of those that are there, four.
+        for index in 1..<3 { tick.observation.engines[index].generationTokensPerSecond = nil }
+        #expect([keeps(700), keeps(2300), keeps(9000), keeps(9000, 61)] == [1, 3, 4, nil])
+        // Known to be idle is not unknown.
+        for index in 0..<3 { tick.observation.engines[index].condition = .leftoverGauges }
+        #expect(keeps(9000) == nil)
     }
 
     @Test("endpoints that are read as a whole tell all there is, whatever the size of the fleet")

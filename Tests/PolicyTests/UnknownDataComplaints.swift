@@ -136,6 +136,37 @@ import Testing
         #expect(pool.size == 1)
     }
 
+    @Test(
+        "P10: nor do KV caches or tokens that are not told any more, until an hour has passed",
+        arguments: Sizing.allCases, [false, true])
+    func untold(sizing: Sizing, isKVCache: Bool) {
+        var pool = VirtualPool(replicas: 9, by: sizing) {
+            $0.shrinkAtOnce()
+            $0.signals.tokensPerSecond = 100
+        }
+        (pool.running, pool.kvCache, pool.tokensPerSecond) = (4, isKVCache ? 8 : nil, isKVCache ? 0 : 710)
+        pool.run(.seconds(1200))
+        #expect(pool.size == 9)
+        (pool.kvCache, pool.tokensPerSecond) = (nil, nil)
+        pool.run(.seconds(3600))
+        #expect(pool.size == 9)
+        pool.run(.seconds(3 * 3600))
+        #expect(pool.size < 9)
+    }
+
+    @Test("P24: nor when the agent restarts, and knows no rates at first", arguments: Sizing.allCases)
+    func rates(sizing: Sizing) {
+        var pool = VirtualPool(replicas: 9, boot: .zero, by: sizing) {
+            $0.shrinkAtOnce()
+            $0.signals.tokensPerSecond = 100
+        }
+        (pool.running, pool.tokensPerSecond) = (4, 710)
+        pool.run(.seconds(1200))
+        pool.restart(memory: pool.controller.memory, learning: pool.controller.learning, losingReadings: true)
+        pool.run(.seconds(300))
+        #expect(pool.log.suffix(21).allSatisfy { $0.output.decision.target == 9 && $0.output.cordoned == 0 })
+    }
+
     @Test("P11: what waits at the gateway wakes a pool of nobody", arguments: Sizing.allCases)
     func wake(sizing: Sizing) {
         var pool = ScriptedPool(by: sizing) {

@@ -27,9 +27,9 @@ struct VirtualPool {
     var held: Double?
     private(set) var replicas: [(number: Int, launched: Timestamp)] = []
     private(set) var log: [(at: Timestamp, output: TickOutput)] = []
-    /// Share of the KV cache in use and generated tokens a second, of all replicas together.
+    /// Share of the KV cache in use and generated tokens a second, of all replicas together; `nil`: engines do not tell.
     var kvCache: Double?
-    var tokensPerSecond = 0.0
+    var tokensPerSecond: Double? = 0
     var usdPerHour: Double?
     private var tokens = 0.0
     private var observer = PoolObserver()
@@ -69,7 +69,7 @@ struct VirtualPool {
     @discardableResult
     mutating func tick() -> TickOutput {
         iterations += 1
-        tokens += tokensPerSecond * controller.settings.interval.seconds
+        tokens += (tokensPerSecond ?? 0) * controller.settings.interval.seconds
         let serving = max(1, Double(ready))
         let readings = replicas.map { replica -> EngineReading in
             let id = Self.id(replica.number)
@@ -80,7 +80,8 @@ struct VirtualPool {
             }
             var row = ModelSample(model: "m", engine: "0")
             (row.running, row.waiting, row.iterationsTotal) = (running / serving, waiting / serving, iterations)
-            (row.kvCacheUsage, row.generationTokensTotal) = (kvCache.map { min(1, $0 / serving) }, tokens / serving)
+            row.kvCacheUsage = kvCache.map { min(1, $0 / serving) }
+            row.generationTokensTotal = tokensPerSecond.map { _ in tokens / serving }
             if sleeping.contains(replica.number) { row.sleeping = true }
             let sample = EngineSample(engine: "vllm", models: [row])
             last[id] = (sample, now)
