@@ -92,6 +92,7 @@ package enum Reason: Hashable, Sendable, Codable {
     case fleetUnknown(String)
     case noData
     case partialData(missing: Int, of: Int)
+    case learningLost
     case gap
     case restart(age: Duration, window: Duration)
     case band(load: Double, below: Double)

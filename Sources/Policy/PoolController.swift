@@ -83,6 +83,7 @@ package struct PoolController: Sendable {
         let work = work(demand, input.observation, supply, lateBoots: tick.lateBoots, now: input.now)
         let lesson = learning?.learn(work, tick.settings, paidFor: tick.nextPaidFor, now: input.now)
         tick.choice = lesson?.choice
+        if tick.choice?.isLearning == false { memory.hasLearned = true }
         tick.forecast = trusted(lesson?.forecast, &events)
         events += memory.noteWake(input.wake, tick)
         memory.noteIdle(input.wake, tick)

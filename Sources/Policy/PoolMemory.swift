@@ -61,6 +61,8 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     package var work: WorkMeter?
     /// Kept while there is a budget for a day.
     package var spending: Spending?
+    /// Whether the objective has followed what was learned.
+    package var hasLearned: Bool?
     /// Whether forecasts were good enough to be acted on, by the latest one.
     package var forecastTrusted: Bool?
     package var boots = BootClock()

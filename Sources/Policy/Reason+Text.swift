@@ -29,6 +29,7 @@ extension Reason: CustomStringConvertible {
         case .fleetUnknown(let error): "the control plane does not answer: \(error)"
         case .noData: "no engine answers"
         case .partialData(let missing, let all): "\(missing) of \(all) engines do not answer and may be full"
+        case .learningLost: "what was learned got lost, and is learned again"
         case .gap: "first reading after a gap"
         case .restart(let age, let window): "watching for \(span(age)) of \(span(window))"
         case .band(let load, let below): "load \(percent(load)) is not below \(percent(below))"

@@ -44,6 +44,9 @@ import Testing
             // Nobody leaves soon after a start or a gap; and only those whose load is known, one at a time by thresholds.
             if now - before.began < settings.stableWindow { #expect(output.cordoned == 0, comment) }
             if sizing == .thresholds { #expect(output.cordoned <= 1, comment) }
+            if before.pool.controller.memory.hasLearned == true, output.choice?.isLearning == true {
+                #expect(output.cordoned == 0 || current > settings.maximum, "what was learned is lost, \(comment)")
+            }
             for case .cordoned(let id) in output.events {
                 let hidden = world.pool.silent.union(world.pool.mute).union(world.pool.sleeping)
                 #expect(hidden.allSatisfy { VirtualPool.id($0) != id }, comment)

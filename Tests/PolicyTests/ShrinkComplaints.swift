@@ -27,6 +27,21 @@ import Testing
         for _ in 0..<4 { #expect(pool.tick().decision.target ?? 0 >= size) }
     }
 
+    @Test("P24: what was learned and got lost is learned again before anybody leaves", arguments: [0, 420])
+    func relearns(bootSeconds: Int) {
+        var pool = VirtualPool(replicas: 7, boot: .seconds(bootSeconds), by: .learned) { $0.shrinkAtOnce() }
+        pool.running = 56
+        pool.run(.seconds(600))
+        let size = pool.size
+        pool.restart(
+            memory: pool.controller.memory, learning: PoolLearning(pool.controller.settings), losingReadings: false)
+        pool.running = 0
+        pool.run(.seconds(3 * 3600 - 15))
+        #expect(pool.size == size && pool.log.suffix(719).allSatisfy { $0.output.cordoned == 0 })
+        pool.run(.seconds(3600))
+        #expect(pool.size < size)
+    }
+
     @Test("P26: what binds is named", arguments: BootComplaints.young)
     func binding(sizing: Sizing) {
         var pool = VirtualPool(replicas: 3, by: sizing)

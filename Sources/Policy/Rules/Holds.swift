@@ -1,6 +1,7 @@
 import Fleet
 
-/// Missing data holds: nothing shrinks unless what remains would carry the silent engines at full load.
+/// Missing data holds: nothing shrinks unless what remains would carry the silent engines at full load; and nothing at all
+/// while an objective that has lost what it had learned learns it again, since it sizes by a guess until then.
 struct FreshData: Rule {
     let name = RuleName.freshData
     let kind = RuleKind.hold
@@ -8,6 +9,9 @@ struct FreshData: Rule {
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
         let demand = tick.demand
         guard demand.engines > 0, demand.requests != nil else { return Proposal(tick.current, .noData) }
+        if tick.memory.hasLearned == true, tick.choice?.isLearning == true {
+            return Proposal(tick.current, .learningLost)
+        }
         guard demand.missing > 0 else { return nil }
         let reason = Reason.partialData(missing: demand.missing, of: demand.missing + demand.engines)
         guard let most = demand.requestsAtMost, let needed = tick.replicas(for: most) else {
