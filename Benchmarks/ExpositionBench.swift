@@ -49,7 +49,7 @@ enum ExpositionBench {
 
     private static func write() {
         var snapshot = BenchPool(replicas: 1).snapshot
-        snapshot.pools = (0..<15).flatMap { index in
+        snapshot.pools = (0..<11).flatMap { index in
             BenchPool(replicas: 30).snapshot.pools.map { pool in
                 var pool = pool
                 pool.pool = PoolID(rawValue: "pool-\(index)")
