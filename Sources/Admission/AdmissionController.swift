@@ -64,6 +64,9 @@ package struct AdmissionController: Sendable {
         deskIndex[pool].map { demand(ofDesk: $0, now: max(self.now, now)) }
     }
 
+    /// Whether a replica of the pool is on its way to be ready.
+    package func isComing(_ pool: PoolID) -> Bool { deskIndex[pool].map { desks[$0].isComing } ?? false }
+
     func demand(ofDesk desk: Int, now: Timestamp) -> PoolDemand {
         let oldest = desks[desk].queue.byAge.first.flatMap { requests[$0]?.arrivedAt }
         return desks[desk].demand(oldestSince: oldest, now: now)

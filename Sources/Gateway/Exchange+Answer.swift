@@ -6,6 +6,8 @@ import NIOCore
 extension Exchange: UpstreamUser {
     /// Bodies up to this size go out in one piece with their head.
     private static let joined = 16 << 10
+    /// A pooled connection that breaks so soon, without a word, had been ended before it was written to.
+    private static let staleness: TimeAmount = .milliseconds(250)
 
     var takesMore: Bool { relay == .collect || (client?.isWritable ?? true) }
 
@@ -13,20 +15,20 @@ extension Exchange: UpstreamUser {
 
     func answerBegan(_ head: MessageHead, body: BodyFraming.State, upstream: UpstreamConnection) {
         guard client != nil else { return }
-        let hasBody = body != .done
-        phase = .answering
-        if isCommitted {
-            let streams =
-                head.status == 200
-                && head.first(.contentType).map { head.text($0.value).lowercased().hasPrefix("text/event-stream") }
-                    ?? false
-            relay = !streams ? .collect : !clientIsChunked ? .plain : body == BodyFraming.chunked ? .wire : .chunks
-            if relay == .collect { status = head.status } else { outgoing = ByteBuffer() }
-            return
-        }
         if head.status == 503, attempt == 1, isRepeatable {
             // The replica turns it away; perhaps another one does not.
             return failed(.turnedAway)
+        }
+        let hasBody = body != .done
+        phase = .answering
+        let streams =
+            line.isStreaming && head.status == 200
+            && head.first(.contentType).map { head.text($0.value).lowercased().hasPrefix("text/event-stream") } ?? false
+        if isCommitted {
+            relay = !streams ? .collect : !clientIsChunked ? .plain : body == BodyFraming.chunked ? .wire : .chunks
+            if relay == .collect { status = head.status } else { outgoing = ByteBuffer() }
+            takesComment = true
+            return
         }
         outgoing = ByteBuffer()
         status = head.status
@@ -36,7 +38,8 @@ extension Exchange: UpstreamUser {
         default: relay = isHTTP10 ? .plain : .wire
         }
         clientIsChunked = relay == .chunks || relay == .wire && body == BodyFraming.chunked
-        closesClient = !keepsClient || worker.isDraining || !bodyIsWhole
+        takesComment = streams && (clientIsChunked || relay == .plain)
+        closesClient = !keepsClient || worker.isDraining
         var capacity = head.bytes.count + 64
         if case .length(let bytes) = body, bytes <= Self.joined { capacity += bytes }
         unsentHead = answerHead(head, capacity: capacity)
@@ -60,6 +63,7 @@ extension Exchange: UpstreamUser {
 
     func answered(_ wire: ByteBuffer, payload: Int) {
         guard phase == .answering else { return }
+        takesComment = takesComment && relay == .collect
         if relay == .wire {
             if unsentHead != nil, wire.readableBytes <= Self.joined {
                 unsentHead?.writeImmutableBuffer(wire)
@@ -107,10 +111,8 @@ extension Exchange: UpstreamUser {
         guard let lost = upstream else { return }
         upstream = nil
         guard phase == .sent || phase == .answering else { return }
-        if phase == .sent, loss == .closed, lost.isReused, !lost.heardOfAnswer, isRepeatable, isWorthRepeating {
-            // It had gone stale in the pool. Once more over a fresh connection, which cannot be.
-            return reconnect()
-        }
+        let isStale = loss == .closed && lost.isReused && !lost.heardOfAnswer && worker.now() - sentAt < Self.staleness
+        if phase == .sent, isStale, isRepeatable { return reconnect() }
         let isPassedOn = phase == .answering && relay != .collect
         failed(isPassedOn ? .midway : .unanswered)
     }

@@ -57,6 +57,9 @@ final class Exchange {
     var isRepeatable = true
     private var scanned = BodyScan()
     private let headBytes: Int
+    private(set) var sentAt = NIODeadline.uptimeNanoseconds(0)
+    /// Whether a replica may have seen the request in this attempt, over a connection that broke.
+    private var mayBeSeen = false
     var needsBodyFlush = false
     var attempt = 0
     var destination: Destination?
@@ -68,6 +71,8 @@ final class Exchange {
     var isCommitted = false
     var clientIsChunked = false
     var payloadBytes = 0
+    /// Whether a comment may still go before the answer's first byte: engines send the head before they read the prompt.
+    var takesComment = false
     /// The answer's head while it waits for the first bytes of the body, to go out with them.
     var unsentHead: ByteBuffer?
     var needsAnswerFlush = false
@@ -115,7 +120,7 @@ final class Exchange {
         }
     }
 
-    var hasSentAll: Bool { bodyIsWhole }
+    var allowsReuse: Bool { bodyIsWhole }
 
     func scan(_ payload: UnsafeRawBufferPointer) {
         if phase == .reading { scanned.read(payload) }
@@ -204,6 +209,7 @@ final class Exchange {
         self.destination = destination
         self.endpoint = endpoint
         self.attempt = attempt
+        mayBeSeen = false
         if line.waited == nil { line.waited = time }
         phase = .connecting
         if let pooled = worker.takeConnection(to: destination, endpoint) { attach(pooled) } else { connect() }
@@ -212,25 +218,28 @@ final class Exchange {
     private func connect() {
         guard let endpoint, let destination else { return failed(.unreachable) }
         phase = .connecting
+        let failure = mayBeSeen ? DispatchFailure.unanswered : .unreachable
         let attempt = attempt
         worker.connect(to: destination, endpoint) { connection in
             guard self.phase == .connecting, self.attempt == attempt else {
                 connection?.close()
                 return
             }
-            guard let connection else { return self.failed(.unreachable) }
+            guard let connection else { return self.failed(failure) }
             self.attach(connection)
         }
     }
 
-    /// Whether the replica may be handed this request again although it may have seen it.
-    var isWorthRepeating: Bool { line.path != "/v1/responses" }
-
-    func reconnect() { connect() }
+    /// Sends the request once more, over a connection that cannot have gone stale.
+    func reconnect() {
+        mayBeSeen = true
+        connect()
+    }
 
     private func attach(_ connection: UpstreamConnection) {
         upstream = connection
         phase = .sent
+        sentAt = worker.clock
         connection.start(self)
         connection.write(outgoing)
         connection.flush()
@@ -238,12 +247,13 @@ final class Exchange {
     }
 
     func heartbeat(eta: Duration?) {
-        guard phase != .answering, phase != .over, let client, client.isWritable, line.isStreaming else { return }
+        guard phase != .over, let client, client.isWritable, line.isStreaming, phase != .answering || takesComment
+        else { return }
         var text = ": working\n\n"
         if phase == .waiting {
             text = eta.map { ": waking eta=\(Int($0.seconds.rounded(.up)))s\n\n" } ?? ": waking\n\n"
         }
-        if !isCommitted {
+        if !isCommitted, phase != .answering {
             isCommitted = true
             status = 200
             clientIsChunked = !isHTTP10
@@ -321,6 +331,7 @@ final class Exchange {
             phase = .over
         } else {
             phase = .waiting
+            collected = ByteBuffer()
         }
         worker.tell(.failed(id, failure))
     }

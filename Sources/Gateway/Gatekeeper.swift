@@ -15,23 +15,30 @@ final class Gatekeeper: Sendable {
         var workers: [BoundWorker] = []
         /// What changed about pools where nobody waits: told at the next tick, not at every request.
         var demand: [PoolID: PoolDemand] = [:]
+        var watch: ControllerWatch
         var armed: Timestamp?
         var wish: Timestamp?
     }
 
     let loops: [any EventLoop]
+    private let clock: SteadyClock
     private let state: Mutex<State>
     private let notices: AsyncStream<GatewayNotice>.Continuation
     private let drained: AsyncStream<Int>.Continuation
 
     init(
-        _ settings: AdmissionSettings, loops: [any EventLoop], notices: AsyncStream<GatewayNotice>.Continuation,
-        drained: AsyncStream<Int>.Continuation
+        _ settings: AdmissionSettings, controllerPatience: Duration, loops: [any EventLoop],
+        notices: AsyncStream<GatewayNotice>.Continuation, drained: AsyncStream<Int>.Continuation
     ) {
         self.loops = loops
         self.notices = notices
         self.drained = drained
-        state = Mutex(State(core: AdmissionController(settings: settings, now: .wallClock)))
+        let clock = SteadyClock()
+        self.clock = clock
+        state = Mutex(
+            State(
+                core: AdmissionController(settings: settings, now: clock.now),
+                watch: ControllerWatch(patience: controllerPatience)))
     }
 
     func attach(_ workers: [BoundWorker]) { state.withLock { $0.workers = workers } }
@@ -43,7 +50,7 @@ final class Gatekeeper: Sendable {
 
     func tell(_ news: FleetNews) {
         state.withLock { state in
-            var event: AdmissionEvent
+            let event: AdmissionEvent
             switch news {
             case .replicas(let pool, let replicas):
                 state.endpoints = state.endpoints.filter { $0.key.pool != pool }
@@ -51,8 +58,12 @@ final class Gatekeeper: Sendable {
                     let destination = Destination(pool: pool, replica: replica.observed.id)
                     state.endpoints[destination] = replica.endpoint.flatMap { Endpoint($0) }
                 }
-                event = .replicas(pool, replicas.map(\.observed))
-            case .boot(let pool, let outlook): event = .boot(pool, outlook)
+                let observed = replicas.map(\.observed)
+                state.watch.heard(of: pool, replicas: observed, now: clock.now)
+                event = .replicas(pool, observed)
+            case .boot(let pool, let outlook):
+                state.watch.heard(of: pool, replicas: nil, now: clock.now)
+                event = .boot(pool, outlook)
             case .wakeFailed(let pool, let reason): event = .wakeFailed(pool, reason: reason)
             case .closeIfIdle(let pool): event = .closeIfIdle(pool)
             case .reopen(let pool): event = .reopen(pool)
@@ -65,24 +76,32 @@ final class Gatekeeper: Sendable {
     }
 
     func drain(within time: Duration) {
-        state.withLock { state in _ = step(&state, .drain(by: .wallClock + time), from: nil) }
+        state.withLock { state in _ = step(&state, .drain(by: clock.now + time), from: nil) }
     }
 
-    func reportDemand() {
+    /// What is not done at once: small changes of demand, and what the controller's silence calls for.
+    func tick() {
         state.withLock { state in
             for demand in state.demand.values { notices.yield(.demand(demand)) }
             state.demand.removeAll(keepingCapacity: true)
+            let due = state.watch.due(clock.now)
+            for pool in due.again { notices.yield(.wake(pool)) }
+            // A replica that is on its way needs no controller.
+            for pool in due.givenUp where !state.core.isComing(pool) {
+                _ = step(&state, .wakeFailed(pool, reason: "nobody answers who could start a replica"), from: nil)
+            }
+            for (pool, replicas) in due.outdated { _ = step(&state, .replicas(pool, replicas), from: nil) }
         }
     }
 
     func demand() -> [PoolDemand] {
         state.withLock { state in
-            Set(state.core.settings.models.values).sorted().compactMap { state.core.demand(of: $0, now: .wallClock) }
+            Set(state.core.settings.models.values).sorted().compactMap { state.core.demand(of: $0, now: clock.now) }
         }
     }
 
     private func step(_ state: inout State, _ event: AdmissionEvent, from asking: Int?) -> [Order] {
-        let actions = state.core.handle(event, now: .wallClock)
+        let actions = state.core.handle(event, now: clock.now)
         var own: [Order] = []
         var others: [Int: [Order]] = [:]
         func give(_ order: Order, to worker: Int) {
@@ -100,8 +119,11 @@ final class Gatekeeper: Sendable {
             case .dropConnections(let destination):
                 for index in loops.indices { give(.drop(destination), to: index) }
             case .wakeAt(let time): wish(time, &state)
-            case .wake(let pool): notices.yield(.wake(pool))
+            case .wake(let pool):
+                state.watch.asked(for: pool, now: clock.now)
+                notices.yield(.wake(pool))
             case .wakeEnded(let record):
+                state.watch.wakeEnded(record.pool)
                 give(.wakeEnded(record), to: asking ?? 0)
                 notices.yield(.wakeEnded(record))
             case .ejected(let destination, let until): notices.yield(.ejected(destination, until: until))
@@ -132,7 +154,8 @@ final class Gatekeeper: Sendable {
         state.wish = time
         if let armed = state.armed, armed <= time { return }
         state.armed = time
-        let delay = max(Duration.zero, time - .wallClock)
+        // A moment may be so far off that no timer reaches it.
+        let delay = min(max(.zero, time - clock.now), .seconds(3600))
         let loop = loops[0]
         // From another thread a task is scheduled faster by the loop itself.
         loop.execute {
@@ -144,7 +167,7 @@ final class Gatekeeper: Sendable {
         let (orders, worker) = state.withLock { state -> ([Order], BoundWorker?) in
             if state.armed == time { state.armed = nil }
             guard let wanted = state.wish else { return ([], nil) }
-            if wanted > .wallClock {
+            if wanted > clock.now {
                 wish(wanted, &state)
                 return ([], nil)
             }
@@ -174,10 +197,17 @@ enum Order: Sendable {
     case models([String: PoolID])
 }
 
-extension Timestamp {
-    static var wallClock: Timestamp {
+/// The wall clock's time at the start, and what has passed since: steps of the wall clock neither end waits nor stretch
+/// them.
+struct SteadyClock: Sendable {
+    private let start: Timestamp
+    private let startedAt = NIODeadline.now()
+
+    init() {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(millisecondsSince1970: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+        start = Timestamp(millisecondsSince1970: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
+
+    var now: Timestamp { start + .nanoseconds((NIODeadline.now() - startedAt).nanoseconds) }
 }

@@ -75,7 +75,9 @@ package final class GatewayServer: Sendable {
         let loops = Array(group.makeIterator())
         let (notices, noticeInput) = AsyncStream.makeStream(of: GatewayNotice.self)
         let (drained, drainedInput) = AsyncStream.makeStream(of: Int.self)
-        let gatekeeper = Gatekeeper(admission, loops: loops, notices: noticeInput, drained: drainedInput)
+        let gatekeeper = Gatekeeper(
+            admission, controllerPatience: settings.controllerPatience, loops: loops, notices: noticeInput,
+            drained: drainedInput)
         let latest = LatestNumbers()
         var workers: [BoundWorker] = []
         for index in loops.indices {

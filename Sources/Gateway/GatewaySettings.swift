@@ -15,6 +15,8 @@ package struct GatewaySettings: Sendable {
     /// Whether a generation may run twice when a replica goes away without an answer. A request that kills its replica
     /// would then go on to the next one.
     package var repeatsGenerations = false
+    /// After which a wake has failed that the controller shows no sign of having heard.
+    package var controllerPatience: Duration = .seconds(60)
     /// How long a stopping gateway waits for what is under way.
     package var drain: Duration = .seconds(60)
 

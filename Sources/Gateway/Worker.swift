@@ -123,7 +123,7 @@ final class Worker {
     /// Looks after everything that may take too long.
     func checkTimes() {
         let now = now()
-        if index == 0 { gatekeeper.reportDemand() }
+        if index == 0 { gatekeeper.tick() }
         for client in clients { client.checkTime(now) }
         for exchange in exchanges.values { exchange.checkSilence(now) }
         for connection in resting.values.joined() {

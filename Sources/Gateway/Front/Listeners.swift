@@ -78,8 +78,11 @@ struct Listeners: Sendable {
         }
         guard open <= settings.limits.connections else {
             worker.numbers.refusedConnections += 1
-            if tls == nil { channel.writeAndFlush(tooManyConnections, promise: nil) }
-            return channel.close(promise: nil)
+            guard tls == nil else { return channel.close(promise: nil) }
+            // The connection is complete only after this.
+            return channel.eventLoop.execute {
+                channel.writeAndFlush(tooManyConnections).whenComplete { _ in channel.close(promise: nil) }
+            }
         }
         let pipeline = channel.pipeline.syncOperations
         guard let tls else {

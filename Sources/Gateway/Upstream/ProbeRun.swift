@@ -73,7 +73,7 @@ final class ProbeRun: UpstreamUser {
 
     var takesMore: Bool { true }
     var takesPayload: Bool { true }
-    var hasSentAll: Bool { true }
+    var allowsReuse: Bool { false }
 
     func answerBegan(_ head: MessageHead, body: BodyFraming.State, upstream: UpstreamConnection) {
         status = head.status

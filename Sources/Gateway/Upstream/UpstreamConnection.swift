@@ -145,12 +145,13 @@ final class UpstreamConnection: ChannelInboundHandler {
     private func process() throws(HTTPFault) {
         while let exchange, input.readableBytes > 0 || framing?.isDone == true {
             if framing == nil {
-                guard let head = try parser.next(&input) else { return }
+                guard var head = try parser.next(&input) else { return }
                 if head.status == 101 { return lost(.malformed) }
                 // Interim answers confuse more clients than they help.
                 if head.status < 200 { continue }
                 framing = BodyFraming(try ResponseFraming.body(of: head), limits: worker.settings.upstream.head)
                 keeps = head.keepsConnection
+                head.markNamedByConnection()
                 exchange.answerBegan(head, body: framing?.state ?? .done, upstream: self)
                 continue
             }
@@ -179,7 +180,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         input = ByteBuffer()
         framing = nil
         isReused = true
-        if keeps && isClean && user.hasSentAll && isActive {
+        if keeps && isClean && user.allowsReuse && isActive {
             restingSince = worker.clock
             // Before the end is told: the next request may be sent over it at once.
             worker.rest(self)
@@ -204,8 +205,8 @@ protocol UpstreamUser: AnyObject {
     var takesMore: Bool { get }
     /// Whether it wants the answer's body without its framing, through `payload`, rather than as it came.
     var takesPayload: Bool { get }
-    /// Whether the whole request is written, so that the connection can take another one.
-    var hasSentAll: Bool { get }
+    /// Whether the connection can take another request once this one is answered.
+    var allowsReuse: Bool { get }
     func answerBegan(_ head: MessageHead, body: BodyFraming.State, upstream: UpstreamConnection)
     func payload(_ bytes: UnsafeRawBufferPointer)
     /// Bytes of the body as they came, with so much payload in them.
