@@ -82,7 +82,7 @@ package struct GPUConfig: Hashable, Sendable {
 }
 
 package enum GPUSource: String, Hashable, Sendable, CaseIterable {
-    /// Through NVML, else nvidia-smi, silently not at all where neither is.
+    /// Through NVML, else the files of AMD's driver, else nvidia-smi, silently not at all where none is.
     case auto
     /// With nvidia-smi alone; its absence is an error to show.
     case nvidiaSMI = "nvidia_smi"

@@ -22,6 +22,7 @@ package struct GPUObservation: Hashable, Sendable, Codable {
 
     package enum Source: String, Hashable, Sendable, Codable {
         case nvml
+        case amdgpu
         case nvidiaSMI = "nvidia-smi"
     }
 

@@ -1,6 +1,7 @@
 package import Fleet
 
-/// Reads this host's GPUs: through NVML, else from a long-lived `nvidia-smi`, else by one run of it a reading.
+/// Reads this host's GPUs: through NVML, else AMD's from files, else from a long-lived `nvidia-smi`, else by one run of
+/// it a reading.
 ///
 /// `nvidia-smi` is asked where there is no library, while a call of it does not return, and when it fails; if that fails
 /// too, the library's word counts.
@@ -25,7 +26,7 @@ package actor GPUCollector {
 
     /// - Parameters:
     ///   - executable: a name to look up in `PATH`, or an absolute path.
-    ///   - usesNVML: as the first choice.
+    ///   - usesNVML: as the first choice, and AMD's driver as the second.
     ///   - staysOpen: whether an `nvidia-smi` may be kept running between readings; `close` ends it.
     ///   - deadline: how long a reading may take; the child is killed then.
     ///   - outputLimit: bytes of output beyond which a run is a failure; 8 GPUs write 350 kB of XML.
@@ -34,7 +35,7 @@ package actor GPUCollector {
         deadline: Duration = .seconds(10), outputLimit: Int = 4 * 1_048_576
     ) {
         self.init(
-            nvml: usesNVML ? NVMLThread(opening: NVML.installed) : nil,
+            nvml: usesNVML ? NVMLThread(opening: NVML.installed, amd: "/sys/class/drm") : nil,
             loop: staysOpen ? NvidiaSMILoop(executable: executable, outputLimit: outputLimit) : nil,
             child: SingleChild(executable: executable, outputLimit: outputLimit), deadline: deadline)
     }
@@ -73,8 +74,8 @@ package actor GPUCollector {
     }
 
     private func attempt(_ now: Timestamp, until end: ContinuousClock.Instant) async -> Attempt {
-        let first = await askLibrary(now, until: end)
         latest.source = .nvml
+        let first = await askLibrary(now, until: end)
         if first.isUsable { return first }
         guard ContinuousClock.now < end else { return first }
         let second = await askTool(until: end)
@@ -85,11 +86,14 @@ package actor GPUCollector {
 
     private func askLibrary(_ now: Timestamp, until end: ContinuousClock.Instant) async -> Attempt {
         switch await nvml?.run(now, until: end) {
-        case .read(let reading): .read(reading)
-        case .absent, nil: .absent
-        case .overdue: .failed("NVML gave no answer within \(deadline.seconds) s")
-        case .stuck: .failed("NVML has not returned from an earlier call; the driver may hang")
-        case .failed(let reason): .failed(reason)
+        case .read(let reading): return .read(reading)
+        case .amd(let reading):
+            latest.source = .amdgpu
+            return .read(reading)
+        case .absent, nil: return .absent
+        case .overdue: return .failed("the driver gave no answer within \(deadline.seconds) s")
+        case .stuck: return .failed("the driver has not returned from an earlier call; it may hang")
+        case .failed(let reason): return .failed(reason)
         }
     }
 

@@ -9,7 +9,9 @@ import Fleet
 struct NVML {
     enum Answer: Sendable {
         case read(GPUReading)
-        /// There is no such library.
+        /// There is no such library, but AMD's driver.
+        case amd(GPUReading)
+        /// There is neither.
         case absent
         /// It did not return in time.
         case overdue

@@ -7,14 +7,23 @@ import Transport
 typealias NVMLThread = SingleFlight<Timestamp, NVML.Answer>
 
 extension SingleFlight where Request == Timestamp, Answer == NVML.Answer {
-    /// - Parameter open: see `NVML`.
-    init(opening open: @escaping @Sendable () -> cnvml?) {
+    /// - Parameters:
+    ///   - open: see `NVML`.
+    ///   - amd: where the files of AMD's driver are, see `AMDGPU`; read where there is no library.
+    init(opening open: @escaping @Sendable () -> cnvml?, amd: String? = nil) {
         let nvml = Mutex(NVML(open: open))
         self.init(overdue: .overdue, stuck: .stuck) { now in
             await withCheckedContinuation { answer in
                 do throws(LoopThread.NotStarted) {
                     // The lock is free: only one reading is ever under way.
-                    try LoopThread { answer.resume(returning: nvml.withLock { $0.read(now: now) }) }.detach()
+                    try LoopThread {
+                        let read = nvml.withLock { $0.read(now: now) }
+                        if case .absent = read, let gpus = amd.flatMap(AMDGPU.read) {
+                            answer.resume(returning: .amd(gpus))
+                        } else {
+                            answer.resume(returning: read)
+                        }
+                    }.detach()
                 } catch {
                     answer.resume(returning: .failed("no thread for NVML: error \(error.code)"))
                 }

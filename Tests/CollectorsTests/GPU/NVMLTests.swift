@@ -171,7 +171,7 @@ struct NVMLTests {
         let collector = collector(deadline: .milliseconds(200)) { _ in
             .exited(code: 0, output: Array("index, uuid\n0, GPU-t\n".utf8))
         }
-        #expect(await collector.read(now: at(0)).error == "NVML gave no answer within 0.2 s")
+        #expect(await collector.read(now: at(0)).error == "the driver gave no answer within 0.2 s")
         for second in [15, 30, 45] {
             let observation = await collector.read(now: at(second))
             #expect(observation.gpus.map(\.uuid) == ["GPU-t"] && observation.source == .nvidiaSMI)
@@ -187,7 +187,7 @@ struct NVMLTests {
         let collector = collector(deadline: .milliseconds(50))
         _ = await collector.read(now: at(0))
         let observation = await collector.read(now: at(15))
-        #expect(observation.error == "NVML has not returned from an earlier call; the driver may hang")
+        #expect(observation.error == "the driver has not returned from an earlier call; it may hang")
         #expect(!observation.absent)
         driver.withLock { $0.isWedged = false }
         gate.signal()
