@@ -34,8 +34,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
     /// Where the worker keeps it.
     var slot = 0
     private(set) var context: ChannelHandlerContext?
-    /// Asked for once: the system is asked each time.
-    private lazy var remote = context?.remoteAddress?.ipAddress
+    /// Asked for once, for the system is asked each time; and the channel, for the streams of HTTP/2 know it by that alone.
+    private lazy var remote = context?.channel.remoteAddress?.ipAddress
     private var input = ByteBuffer()
     private var parser: HeadParser
     private var framing: BodyFraming

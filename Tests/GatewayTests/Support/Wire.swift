@@ -62,6 +62,8 @@ final class Wire: Sendable {
 
     func send(_ text: String) async throws { try await channel.writeAndFlush(ByteBuffer(string: text)).get() }
 
+    func send(_ bytes: [UInt8]) async throws { try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get() }
+
     func close() { channel.close(promise: nil) }
 
     /// Ends the connection by a reset.
@@ -84,6 +86,13 @@ final class Wire: Sendable {
 
     func read(_ count: Int) async throws -> String {
         try await read { $0.readableBytes >= count ? count : nil }
+    }
+
+    func bytes(_ count: Int) async throws -> [UInt8] {
+        while true {
+            if let bytes = state.withLock({ $0.input.readBytes(length: count) }) { return bytes }
+            guard await more() else { throw Ended(rest: await rest()) }
+        }
     }
 
     func read(through mark: String) async throws -> String {
