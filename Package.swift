@@ -72,7 +72,9 @@ let package = Package(
         shell(
             "Agent",
             [
-                "Fleet", "Forecast", "Policy", "Exposition", "Exporters", "Transport", "Collectors", "Store", "CZlib",
+                "Fleet", "Forecast", "Policy", "Exposition", "Exporters", "Transport", "Collectors", "Store",
+                "Admission",
+                "Gateway", "CZlib",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -94,7 +96,7 @@ let package = Package(
             name: "scale-agent",
             dependencies: [
                 "Fleet", "Exposition", "Forecast", "Policy", "Simulator", "Exporters", "Transport", "Collectors",
-                "Drivers", "Store", "Config", "Agent",
+                "Drivers", "Store", "Config", "Agent", "Admission", "Gateway",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -138,6 +140,7 @@ let package = Package(
             "AgentTests",
             [
                 "Fleet", "Forecast", "Policy", "Exposition", "Exporters", "Transport", "Collectors", "Store", "Agent",
+                "Admission", "Gateway",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),

@@ -1,6 +1,7 @@
 import Exporters
 import Exposition
 package import Fleet
+import FoundationEssentials
 import HTTPTypes
 package import Hummingbird
 import NIOCore
@@ -12,7 +13,9 @@ import Synchronization
 package struct AdminRoutes: Sendable {
     private let board: SnapshotBoard
     private let wakes: WakeBoard
+    private let link: GatewayLink?
     private let mayChange: Bool
+    private let token: String?
     private let now: @Sendable () -> Timestamp
     private let reload: @Sendable () async -> ReloadResult
     private let scratch = Scratch()
@@ -27,14 +30,19 @@ package struct AdminRoutes: Sendable {
         let bytes = Mutex<[UInt8]>([])
     }
 
-    /// - Parameter mayChange: whether whoever can connect is trusted to ask for a change; true on loopback.
+    /// - Parameters:
+    ///   - mayChange: whether whoever can connect is trusted to ask for a change; true on loopback.
+    ///   - token: what gateways are trusted by elsewhere; `nil`: none is.
     package init(
-        board: SnapshotBoard, wakes: WakeBoard = WakeBoard(), mayChange: Bool,
-        now: @escaping @Sendable () -> Timestamp, reload: @escaping @Sendable () async -> ReloadResult
+        board: SnapshotBoard, wakes: WakeBoard = WakeBoard(), link: GatewayLink? = nil, mayChange: Bool,
+        token: String? = nil, now: @escaping @Sendable () -> Timestamp,
+        reload: @escaping @Sendable () async -> ReloadResult
     ) {
         self.board = board
         self.wakes = wakes
+        self.link = link
         self.mayChange = mayChange
+        self.token = token
         self.now = now
         self.reload = reload
     }
@@ -52,6 +60,8 @@ package struct AdminRoutes: Sendable {
         router.get("/-/ready") { _, _ in ready() }
         router.post("/-/reload") { _, _ in await reloaded() }
         router.post("/-/wake") { request, _ in wake(request) }
+        router.get("/api/v1/replicas") { request, _ in replicas(request) }
+        router.post("/api/v1/demand") { request, _ in await demand(request) }
         return router
     }
 
@@ -108,7 +118,7 @@ package struct AdminRoutes: Sendable {
 
     /// Whoever needs the pool asks again until the answer is 200: a call is kept for a while only.
     private func wake(_ request: Request) -> Response {
-        guard mayChange else { return text(.forbidden, "wake is served on loopback addresses only\n") }
+        guard isTrusted(request) else { return untrusted() }
         guard let name = request.uri.queryParameters["pool"].map(String.init) else {
             return text(.badRequest, "pool: expected a query parameter, such as ?pool=chat\n")
         }
@@ -120,6 +130,44 @@ package struct AdminRoutes: Sendable {
         if serving > 0 { return text(.ok, "\(serving) serving\n") }
         guard pool.authority == .act else { return text(.conflict, "not waking: \(pool.authority)\n") }
         return text(.accepted, "waking\n")
+    }
+
+    // MARK: Gateways
+
+    private func replicas(_ request: Request) -> Response {
+        guard isTrusted(request) else { return untrusted() }
+        return report(link?.report)
+    }
+
+    /// A gateway says what it has to do, once a second and as soon as it wants something; the answer is what
+    /// `/api/v1/replicas` says.
+    private func demand(_ request: Request) async -> Response {
+        guard isTrusted(request) else { return untrusted() }
+        guard let body = try? await request.body.collect(upTo: 1 << 20),
+            let said = try? JSONDecoder().decode(GatewayReport.self, from: Data(body.readableBytesView)),
+            said.isSound
+        else { return text(.badRequest, "this is no report of a gateway\n") }
+        guard let known = link?.exchange(said) else { return text(.tooManyRequests, "too many gateways\n") }
+        return report(known)
+    }
+
+    private func report(_ report: FleetReport?) -> Response {
+        guard let json = try? JSONEncoder().encode(report ?? FleetReport(pools: [])) else {
+            return text(.internalServerError, "the report cannot be written\n")
+        }
+        return body(Array(json), type: "application/json; charset=utf-8")
+    }
+
+    /// The time it takes does not depend on which bytes are right.
+    private func isTrusted(_ request: Request) -> Bool {
+        if mayChange { return true }
+        guard let token, let given = request.headers[.authorization] else { return false }
+        let (a, b) = (Array("Bearer \(token)".utf8), Array(given.utf8))
+        return a.count == b.count && zip(a, b).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+
+    private func untrusted() -> Response {
+        text(.forbidden, "served on loopback addresses, and elsewhere to those who show the gateway_token\n")
     }
 
     // MARK: Bodies

@@ -7,6 +7,7 @@ package struct ControlLoop<C: Clock>: Sendable where C.Duration == Duration {
     private let parts: PoolParts
     private let board: SnapshotBoard
     private let wakes: WakeBoard
+    private let link: GatewayLink?
     private let logger: Logger
     private let clock: C
     private let wallClock: @Sendable () -> Timestamp
@@ -14,13 +15,14 @@ package struct ControlLoop<C: Clock>: Sendable where C.Duration == Duration {
 
     /// - Parameter afterTick: called with the ticker after every tick; the demo prints its lines there.
     package init(
-        parts: PoolParts, board: SnapshotBoard, wakes: WakeBoard = WakeBoard(), logger: Logger, clock: C,
-        wallClock: @escaping @Sendable () -> Timestamp,
+        parts: PoolParts, board: SnapshotBoard, wakes: WakeBoard = WakeBoard(), link: GatewayLink? = nil,
+        logger: Logger, clock: C, wallClock: @escaping @Sendable () -> Timestamp,
         afterTick: @escaping @Sendable (PoolTicker) async -> Void = { _ in }
     ) {
         self.parts = parts
         self.board = board
         self.wakes = wakes
+        self.link = link
         self.logger = logger
         self.clock = clock
         self.wallClock = wallClock
@@ -30,7 +32,7 @@ package struct ControlLoop<C: Clock>: Sendable where C.Duration == Duration {
     /// Deadlines are counted from the first one, so ticks do not drift; those that a slow tick ran past are left out.
     /// Being asked for a pool in which nobody serves makes for a tick in between.
     package func run() async {
-        var ticker = await PoolTicker(parts: parts, at: wallClock(), logger: logger)
+        var ticker = await PoolTicker(parts: parts, link: link, at: wallClock(), logger: logger)
         let interval = parts.settings.interval
         var deadline = clock.now
         while !Task.isCancelled {

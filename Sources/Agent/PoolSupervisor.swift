@@ -9,6 +9,7 @@ import ServiceLifecycle
 package actor PoolSupervisor: Service {
     private let board: SnapshotBoard
     private let wakes: WakeBoard
+    private let link: GatewayLink?
     private let logger: Logger
     private let wallClock: @Sendable () -> Timestamp
     private var loops: [PoolID: Task<Void, Never>] = [:]
@@ -19,12 +20,13 @@ package actor PoolSupervisor: Service {
     private let patience: Duration
 
     package init(
-        board: SnapshotBoard, wakes: WakeBoard = WakeBoard(), logger: Logger,
+        board: SnapshotBoard, wakes: WakeBoard = WakeBoard(), link: GatewayLink? = nil, logger: Logger,
         patience: Duration = .seconds(3), wallClock: @escaping @Sendable () -> Timestamp,
         afterTick: @escaping @Sendable (PoolTicker) async -> Void = { _ in }
     ) {
         self.board = board
         self.wakes = wakes
+        self.link = link
         self.logger = logger
         self.patience = patience
         self.wallClock = wallClock
@@ -36,7 +38,7 @@ package actor PoolSupervisor: Service {
         for parts in parts {
             await stop([parts.pool])
             let loop = ControlLoop(
-                parts: parts, board: board, wakes: wakes, logger: logger, clock: ContinuousClock(),
+                parts: parts, board: board, wakes: wakes, link: link, logger: logger, clock: ContinuousClock(),
                 wallClock: wallClock, afterTick: afterTick)
             loops[parts.pool] = Task { await loop.run() }
         }
@@ -45,6 +47,7 @@ package actor PoolSupervisor: Service {
     /// Stops these pools, each between two ticks, and takes them off the board.
     package func retire(_ pools: Set<PoolID>) async {
         await stop(pools)
+        for pool in pools { link?.forget(pool) }
         board.keep(only: Set(loops.keys))
     }
 

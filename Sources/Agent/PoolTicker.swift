@@ -43,6 +43,7 @@ package struct PoolParts: Sendable {
 package struct PoolTicker: Sendable {
     package private(set) var snapshot: PoolSnapshot
     private let parts: PoolParts
+    private let link: GatewayLink?
     private let logger: Logger
     private var controller: PoolController
     private var observer = PoolObserver()
@@ -58,11 +59,15 @@ package struct PoolTicker: Sendable {
     /// What is not kept is learned again from the recorded ticks, so this bounds the work of a restart.
     private static let learningKeptEvery: Duration = .seconds(900)
 
+    /// Backs off like the driver's own.
+    private static let notIdle = DriverError.rejected(message: "a gateway is not idle")
+
     /// Takes up where the last recorded tick stopped, or at `state` and with `learning` when they are given.
     package init(
-        parts: PoolParts, state: LastState? = nil, learning given: PoolLearning? = nil, at now: Timestamp,
-        logger: Logger
+        parts: PoolParts, state: LastState? = nil, learning given: PoolLearning? = nil, link: GatewayLink? = nil,
+        at now: Timestamp, logger: Logger
     ) async {
+        self.link = link
         var logger = logger
         logger[metadataKey: "pool"] = "\(parts.pool)"
         self.logger = logger
@@ -133,8 +138,11 @@ package struct PoolTicker: Sendable {
         if let fleet { await reconcile(with: fleet, at: now) }
 
         let before = (observer: observer, memory: controller.memory)
+        let gateways = link?.held(for: parts.pool)
         let observation = observer.observe(
-            readings, enginesAreReplicas: parts.pooledEngines == nil, maximumAge: parts.settings.maximumAge, at: now)
+            readings, enginesAreReplicas: parts.pooledEngines == nil, held: gateways?.requests,
+            silentGateways: gateways.flatMap { $0.silent > 0 ? $0.silent : nil },
+            maximumAge: parts.settings.maximumAge, at: now)
         let input = TickInput(
             now: now, observation: observation, fleet: fleet, fleetError: fleetError?.description,
             authority: parts.authority, outcome: outcome, wake: wake)
@@ -147,13 +155,19 @@ package struct PoolTicker: Sendable {
         let recorded = await append(record)
         // What a tick taught that is not recorded only this state will know.
         if recorded { await keepLearning(at: now) } else { learningSaved = nil }
-        if let planned = output.action { outcome = await submit(planned, recorded: recorded, at: now) }
+        if let planned = output.action { outcome = await submit(planned, output, recorded: recorded, at: now) }
         publish(input, output, readings, took: elapsed(), at: now)
+        link?.publish(snapshot, failure: wakeFailure(output))
     }
 
     /// Whether it is worth a tick of its own when somebody asks for the pool: nobody serves or is on the way.
     package var canBeWoken: Bool {
-        parts.settings.scaleToZero != nil && controller.memory.wake == nil && snapshot.output?.decision.current == 0
+        guard parts.settings.scaleToZero != nil, controller.memory.wake == nil, let output = snapshot.output,
+            let current = output.decision.current
+        else { return false }
+        // Those that were cordoned just now still count there.
+        let cordoned = output.supply?.serving.count { controller.memory.draining.since($0) != nil } ?? 0
+        return current - cordoned <= 0
     }
 
     // MARK: Observing
@@ -260,17 +274,24 @@ package struct PoolTicker: Sendable {
 
     /// Without a record of the intent a removal is not asked for: a crash would leave nobody who knows of it. Growth
     /// is: users wait for it, and being absolute it cannot happen twice.
-    private mutating func submit(_ planned: PlannedAction, recorded: Bool, at now: Timestamp) async -> ActionOutcome? {
+    private mutating func submit(
+        _ planned: PlannedAction, _ output: TickOutput, recorded: Bool, at now: Timestamp
+    ) async -> ActionOutcome? {
         guard let actuator = parts.actuator else { return nil }
         if !recorded, !planned.action.isGrowth {
             controller.forgetPending()
             return nil
         }
+        let cordoned = cordonedLast(planned.action, output)
         // A cancelled loop still waits for the answer of a call that it has made; the driver bounds the wait.
-        let result = await Task { () -> ActionOutcome.Result in
+        let result = await Task { [link, pool = parts.pool] () -> ActionOutcome.Result in
+            if let link, let cordoned, await !link.letsGo(pool, cordoned: cordoned) {
+                return .failed(Self.notIdle)
+            }
             do throws(DriverError) {
                 return .accepted(try await actuator.submit(planned.action, id: planned.id))
             } catch {
+                if cordoned != nil { link?.reopen(pool) }
                 return .failed(error)
             }
         }.value
@@ -278,6 +299,7 @@ package struct PoolTicker: Sendable {
         await note { history async throws(HistoryError) in try await history.record(outcome, at: now) }
         switch result {
         case .accepted: snapshot.counters.accepted[planned.action.kind, default: 0] += 1
+        case .failed(Self.notIdle): break
         case .failed(let error):
             snapshot.counters.driverErrors[error.kind, default: 0] += 1
             if case .outcomeUnknown = error, recorded {
@@ -285,6 +307,35 @@ package struct PoolTicker: Sendable {
             }
         }
         return outcome
+    }
+
+    /// Since when the replicas are cordoned whose removal leaves nobody who serves; `nil` for anything else. What the
+    /// cloud takes away goes whatever a gateway says, and so does what serves nobody.
+    private func cordonedLast(_ action: ScalingAction, _ output: TickOutput) -> Timestamp? {
+        guard case .remove(let ids, _) = action, let supply = output.supply,
+            supply.serving.allSatisfy({ ids.contains($0) || controller.memory.draining.since($0) != nil })
+        else { return nil }
+        let fleet = snapshot.input?.fleet
+        var latest: Timestamp?
+        for id in ids {
+            let isLeaving = fleet?.replicas.first { $0.id == id }?.leavesAt != nil
+            guard !isLeaving, let since = controller.memory.draining.since(id) else { continue }
+            latest = max(latest ?? since, since)
+        }
+        return latest
+    }
+
+    /// Why requests that wait for a replica would do so in vain.
+    private func wakeFailure(_ output: TickOutput) -> String? {
+        for case .wakeFailed(_, let after) in output.events { return "no replica came within \(Int(after.seconds)) s" }
+        guard output.decision.current == 0, output.action?.action.isGrowth == true,
+            case .failed(let error)? = outcome?.result
+        else { return nil }
+        // The others may be over in a minute.
+        switch error {
+        case .unauthorized, .rejected: return "the control plane refuses (\(error.kind))"
+        case .throttled, .noCapacity, .unreachable, .outcomeUnknown: return nil
+        }
     }
 
     // MARK: Publishing

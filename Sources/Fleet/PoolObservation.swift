@@ -8,12 +8,18 @@ package struct PoolObservation: Hashable, Sendable, Codable {
     package var enginesAreReplicas: Bool
     /// Requests held at the gateway; `nil` when there is no gateway or it does not answer.
     package var held: Double?
+    /// Gateways that have fallen silent: `held` has what they said last. `nil`: none.
+    package var silentGateways: Int?
 
-    package init(at: Timestamp, engines: [EngineObservation], enginesAreReplicas: Bool = true, held: Double? = nil) {
+    package init(
+        at: Timestamp, engines: [EngineObservation], enginesAreReplicas: Bool = true, held: Double? = nil,
+        silentGateways: Int? = nil
+    ) {
         self.at = at
         self.engines = engines.inOrder { $0.id < $1.id }
         self.enginesAreReplicas = enginesAreReplicas
         self.held = held
+        self.silentGateways = silentGateways
     }
 }
 

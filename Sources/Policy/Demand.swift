@@ -10,7 +10,7 @@ package struct Demand: Hashable, Sendable, Codable {
     package var held: Double?
     /// Engines whose load is known now.
     package var engines: Int
-    /// Engines that should say and do not.
+    /// Engines, and gateways, that should say and do not.
     package var missing: Int
     /// Requests that the missing engines are not already counted with, should all of them be full; `nil` when the
     /// capacity of a replica is unknown.
@@ -65,6 +65,8 @@ package struct Demand: Hashable, Sendable, Codable {
             }
         }
         missingAtMost = capacity == nil || !observation.enginesAreReplicas ? nil : unseen
+        // Nobody knows what a silent gateway holds by now.
+        if let silent = observation.silentGateways { (missing, missingAtMost) = (missing + silent, nil) }
     }
 
     /// Where there is no replica nothing runs and no engine is missed: what nobody holds or asks for is not there.

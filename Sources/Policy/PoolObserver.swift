@@ -30,13 +30,14 @@ package struct PoolObserver: Hashable, Sendable, Codable {
     ///   - readings: one per engine that was asked, good or bad.
     ///   - maximumAge: how old a good sample may be and still stand for the present.
     package mutating func observe(
-        _ readings: [EngineReading], enginesAreReplicas: Bool, held: Double? = nil, maximumAge: Duration,
-        at now: Timestamp
+        _ readings: [EngineReading], enginesAreReplicas: Bool, held: Double? = nil, silentGateways: Int? = nil,
+        maximumAge: Duration, at now: Timestamp
     ) -> PoolObservation {
         let asked = Set(readings.map(\.id))
         engines = engines.filter { asked.contains($0.key) }
         let rows = readings.map { observe($0, maximumAge: maximumAge, at: now) }
-        return PoolObservation(at: now, engines: rows, enginesAreReplicas: enginesAreReplicas, held: held)
+        return PoolObservation(
+            at: now, engines: rows, enginesAreReplicas: enginesAreReplicas, held: held, silentGateways: silentGateways)
     }
 
     private mutating func observe(

@@ -4,6 +4,7 @@ import Config
 import Drivers
 import Fleet
 import Foundation
+import Gateway
 import Glibc
 import Hummingbird
 import Logging
@@ -24,7 +25,10 @@ struct RunningAgent: Sendable {
     private let assembly: Assembly
     private let current: ReloadState
     /// Held as long as this agent lives.
-    private let lock: StateLock
+    private let lock: StateLock?
+    private let link: GatewayLink?
+    private let client: ControllerClient?
+    private let gateway: GatewayService?
     private let afterTick: @Sendable (PoolTicker) async -> Void
 
     /// - Parameter path: the file to read again on reload; `nil` without one.
@@ -37,17 +41,47 @@ struct RunningAgent: Sendable {
         board = SnapshotBoard(
             version: ScaleAgent.version, startedAt: Surroundings.now(), dcgmNames: config.gpu.dcgmNames,
             countsPublications: config.cloudWatch != nil)
+        let transport = HTTPTransport(configuration: .init(userAgent: "scale-agent/\(ScaleAgent.version)"))
+        let reader = config.gateway.map { NewsReader(settings: $0.admission, poolsWithSlots: $0.poolsWithSlots) }
+        link =
+            config.pools.isEmpty
+            ? nil : GatewayLink(own: reader, wakes: wakes, logger: logger, now: Surroundings.now)
+        client =
+            if let address = config.gateway?.controller, let reader {
+                ControllerClient(
+                    url: address.url, token: address.token?.revealed, name: UUID().uuidString, reader: reader,
+                    transport: transport, logger: logger, now: Surroundings.now)
+            } else { nil }
+        gateway =
+            if let gateway = config.gateway {
+                try GatewayService(
+                    settings: GatewaySettings(gateway), admission: gateway.admission,
+                    controller: Self.controller(of: gateway, link, client, logger), logger: logger
+                ) { [link, client] numbers in
+                    link?.update(numbers.demand)
+                    client?.update(numbers.demand)
+                }
+            } else { nil }
         supervisor = PoolSupervisor(
-            board: board, wakes: wakes, logger: logger, wallClock: Surroundings.now, afterTick: afterTick)
+            board: board, wakes: wakes, link: link, logger: logger, wallClock: Surroundings.now, afterTick: afterTick)
         current = ReloadState(config: config)
-        lock = try StateLock(folder: config.stateDirectory)
+        // A gateway alone keeps nothing.
+        lock = config.pools.isEmpty ? nil : try StateLock(folder: config.stateDirectory)
         assembly = Assembly(
             stateDirectory: config.stateDirectory, mode: config.mode, environment: Surroundings.environment,
-            transport: HTTPTransport(configuration: .init(userAgent: "scale-agent/\(ScaleAgent.version)")),
-            history: try HistoryStore(path: config.stateDirectory + "/history.sqlite"))
+            transport: transport,
+            history: try HistoryStore(path: lock == nil ? nil : config.stateDirectory + "/history.sqlite"))
     }
 
-    /// Returns after SIGTERM or SIGINT, at most 5 seconds later.
+    private static func controller(
+        of gateway: GatewayConfig, _ link: GatewayLink?, _ client: ControllerClient?, _ logger: Logger
+    ) -> any GatewayController {
+        if let link { return link }
+        if let client { return client }
+        return FixedReplicas(gateway.endpoints, logger: logger)
+    }
+
+    /// Returns after SIGTERM or SIGINT, at most 5 seconds later; or once the gateway has drained.
     ///
     /// - Throws: `StartError` when the state folder is taken, the address cannot be listened on, or a pool cannot be
     ///   assembled.
@@ -66,10 +100,13 @@ struct RunningAgent: Sendable {
         } else {
             await start()
         }
+        // The last one stops first: the others go on while the gateway drains.
+        if let client { all.append(client) }
+        if let gateway { all.append(gateway) }
         var group = ServiceGroupConfiguration(
             services: all.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        group.maximumGracefulShutdownDuration = .seconds(4)
+        group.maximumGracefulShutdownDuration = .seconds(4) + (config.gateway?.drain ?? .zero)
         do {
             try await ServiceGroup(configuration: group).run()
         } catch let error as IOError {
@@ -86,7 +123,8 @@ struct RunningAgent: Sendable {
         -> some Service
     {
         let routes = AdminRoutes(
-            board: board, wakes: wakes, mayChange: listen.isLoopback, now: Surroundings.now,
+            board: board, wakes: wakes, link: link, mayChange: listen.isLoopback,
+            token: current.config.gatewayToken?.revealed, now: Surroundings.now,
             reload: { await reload() })
         let logger = logger
         return Application(
@@ -189,9 +227,19 @@ struct RunningAgent: Sendable {
         // All parts are built before the first loop stops, so that a failure changes nothing.
         var parts: [PoolParts] = []
         for pool in changed { parts.append(try await assembly.parts(of: pool)) }
+        guard new.pools.isEmpty == old.pools.isEmpty else {
+            throw StartError("pools: a gateway alone cannot become a controller, nor back; restart it")
+        }
+        try gateway?.reloadKeys()
         await supervisor.retire(gone)
         await supervisor.start(parts)
         var restart: [String] = []
+        if let gateway = new.gateway, new.gateway != old.gateway {
+            link?.configure(gateway.admission, poolsWithSlots: gateway.poolsWithSlots)
+            client?.configure(gateway.admission, poolsWithSlots: gateway.poolsWithSlots)
+        }
+        if !(new.gateway?.isSameServer(as: old.gateway) ?? (old.gateway == nil)) { restart.append("gateway") }
+        if new.gatewayToken != old.gatewayToken { restart.append("gateway_token") }
         if new.listen != old.listen { restart.append("listen") }
         if new.gpu != old.gpu { restart.append("gpu") }
         if new.cloudWatch != old.cloudWatch { restart.append("cloudwatch") }

@@ -15,6 +15,7 @@ struct ScaleAgent: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, CheckCommand.self, DecideCommand.self, StatusCommand.self, DemoCommand.self,
             ExplainCommand.self, ReplayCommand.self, InspectCommand.self, ForecastCommand.self, BacktestCommand.self,
+            GatewayCommand.self,
         ])
 
     static let version = "0.1.0"

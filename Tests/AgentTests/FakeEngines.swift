@@ -28,7 +28,7 @@ final class FakeEngines: Sendable {
             return world.state.withLock { state in
                 guard path.count == 2, state.serving.contains(path[0]) else { return [.close] }
                 if path[1] == "health" { return [.answer()] }
-                state.steps += 1
+                if state.load > 0 { state.steps += 1 }
                 let body = Self.metrics(load: state.load / Double(state.serving.count), steps: state.steps)
                 let type = "Content-Type: text/plain; version=0.0.4; charset=utf-8"
                 return switch state.trouble {

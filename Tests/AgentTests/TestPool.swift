@@ -21,6 +21,7 @@ struct TestPool: Sendable {
     var settings = PolicySettings()
     var authority = Authority.act
     var timeout: Duration = .seconds(5)
+    var link: GatewayLink?
 
     init(replicas: Int, boot: Duration = .zero) async throws {
         engines = try FakeEngines()
@@ -49,7 +50,7 @@ struct TestPool: Sendable {
 
     /// Begun at the so-many-th tick; by itself after all that a test can have recorded.
     func ticker(history: HistoryStore? = nil, at tick: Int = 10_000) async throws -> PoolTicker {
-        await PoolTicker(parts: try parts(history: history), at: moment(tick), logger: quiet)
+        await PoolTicker(parts: try parts(history: history), link: link, at: moment(tick), logger: quiet)
     }
 
     var quiet: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }

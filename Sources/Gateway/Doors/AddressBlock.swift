@@ -19,7 +19,11 @@ package struct AddressBlock: Hashable, Sendable {
 
     func contains(_ address: SocketAddress) -> Bool {
         guard let other = Self.bytes(of: address), other.count == bytes.count else { return false }
-        return (0..<bits).allSatisfy { (bytes[$0 / 8] ^ other[$0 / 8]) & 0x80 >> UInt8($0 % 8) == 0 }
+        return (0..<bits).allSatisfy { bit in
+            let differ: UInt8 = bytes[bit / 8] ^ other[bit / 8]
+            let mask: UInt8 = 0x80 >> UInt8(bit % 8)
+            return differ & mask == 0
+        }
     }
 
     /// An IPv4 address that comes through an IPv6 socket counts as the IPv4 address it is.

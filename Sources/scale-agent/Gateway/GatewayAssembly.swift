@@ -1,0 +1,71 @@
+import Admission
+import Config
+import Fleet
+import Gateway
+import Logging
+import NIOCore
+
+extension GatewaySettings {
+    /// As the file says.
+    init(_ config: GatewayConfig) {
+        self.init(listeners: config.listeners.map(Listener.init))
+        threads = max(1, min(4, System.coreCount))
+        keyFile = config.keyFile
+        drain = config.drain
+        limits.connections = config.limits.connections
+        limits.bodyBytes = config.limits.bodyBytes
+        limits.heldBodyBytes = config.limits.heldBodyBytes
+        limits.headTime = config.limits.headTime
+        limits.idleTime = config.limits.idleTime
+        limits.unreadTime = config.limits.unreadTime
+        upstream.silentTime = config.limits.silentTime
+        upstream.authorization = config.engineAuthorization?.revealed
+    }
+}
+
+extension GatewaySettings.Listener {
+    fileprivate init(_ config: GatewayListener) {
+        switch config.address {
+        case .tcp(let address): self.init(.tcp(host: address.host, port: address.port))
+        case .unix(let path): self.init(.unix(path: path))
+        }
+        tls = config.tls.map { .init(certificateChain: $0.certificate, privateKey: $0.key) }
+        // The configuration has checked them.
+        if !config.allow.isEmpty { allow = config.allow.compactMap { AddressBlock($0) } }
+        needsKey = config.needsKey
+    }
+}
+
+extension GatewayConfig {
+    /// Whether a running gateway can go over from one to the other: only models, holds and limits of keys differ.
+    func isSameServer(as other: GatewayConfig?) -> Bool {
+        guard var other else { return false }
+        (other.admission, other.poolsWithSlots) = (admission, poolsWithSlots)
+        return self == other
+    }
+}
+
+/// Replicas that nobody starts or stops: they are there, and the ladder tells which of them serve.
+struct FixedReplicas: GatewayController {
+    let news: AsyncStream<FleetNews>
+    private let logger: Logger
+
+    init(_ endpoints: [PoolID: [String]], logger: Logger) {
+        self.logger = logger
+        let (news, input) = AsyncStream.makeStream(of: FleetNews.self)
+        for (pool, endpoints) in endpoints.sorted(by: { $0.key < $1.key }) {
+            let replicas = endpoints.map { endpoint in
+                GatewayReplica(
+                    ObservedReplica(id: ReplicaID(rawValue: endpoint), state: .up), endpoint: endpoint)
+            }
+            input.yield(.replicas(pool, replicas))
+        }
+        self.news = news
+    }
+
+    func notify(_ notice: GatewayNotice) {
+        if case .wake(let pool) = notice {
+            logger.notice("no replica is ready, and nobody can start one", metadata: ["pool": "\(pool)"])
+        }
+    }
+}

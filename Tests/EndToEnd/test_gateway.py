@@ -1,0 +1,238 @@
+"""The gateway as clients meet it: models that sleep, wake, stream, time out and stop."""
+import asyncio
+import json
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import openai
+import pytest
+
+from harness import (
+    Process, agent_binary, always, eventually, free_port, free_ports, get, marked_processes, request, sim_binary,
+)
+
+MESSAGES = [{"role": "user", "content": "why"}]
+
+
+def pool(boot=2, slots=8, replicas=1, after="2s"):
+    first = free_ports(replicas)
+    return f"""
+pools:
+  - name: chat
+    engine: {{kind: vllm, timeout: 2s}}
+    capacity: {slots}
+    scale_to_zero: {{after: {after}}}
+    max: {replicas}
+    interval: 1s
+    target_load: 70%
+    policy: {{stable_window: 1s, scale_down: {{after: 1s, cooldown: 0s}}}}
+    boot: {{expected: {boot}s, deadline: 60s}}
+    drain: {{deadline: 20s}}
+    driver:
+      kind: local
+      command: ["{sim_binary()}", --port, "{{port}}", --served-model-name, llama, --exit-with-parent,
+        --max-num-seqs, "{slots}", --boot-time, "{boot}", --shutdown-timeout, "2"]
+      slots: {replicas}
+      ports: {first}-{first + replicas - 1}
+      graceful_stop: 3s
+"""
+
+
+def gateway(port, more="", settings="idle_grace: 1s", fields=""):
+    return f"""
+listen: LISTEN
+state: STATE
+gateway:
+  listen: 127.0.0.1:{port}
+  models: {{llama: chat}}
+  pools: [{{name: chat, {settings}}}]
+{more}{fields}"""
+
+
+def client(port, **options):
+    return openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", **options)
+
+
+def chat(port, timeout=60, **options):
+    return client(port, timeout=timeout).chat.completions.create(
+        model="llama", messages=MESSAGES, max_tokens=options.pop("max_tokens", 4), **options)
+
+
+def replicas(state):
+    return marked_processes(state) if state.exists() else {}
+
+
+def test_a_sleeping_model_answers_after_its_wake_and_goes_back_to_sleep(start_agent):
+    port = free_port()
+    agent = start_agent(gateway(port, fields=pool()))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200, what="the agent has decided")
+    listed = eventually(lambda: get(f"http://127.0.0.1:{port}/v1/models").json(), what="the gateway listens")
+    assert [model["id"] for model in listed["data"]] == ["llama"]
+    always(lambda: not replicas(start_agent.state), 2.5, "looking at the models wakes nothing")
+
+    assert chat(port).choices[0].message.content
+    assert len(replicas(start_agent.state)) == 1
+    eventually(lambda: not replicas(start_agent.state), 40, "the pool goes back to zero")
+    assert chat(port).choices[0].message.content, "and wakes again"
+
+
+def test_a_stream_waits_with_heartbeats_that_no_client_sees(start_agent):
+    port = free_port()
+    agent = start_agent(gateway(port, more="  heartbeat: 1s\n", fields=pool(boot=4)))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200)
+    body = json.dumps({"model": "llama", "messages": MESSAGES, "max_tokens": 4, "stream": True})
+    raw = subprocess.Popen(
+        ["curl", "-sSN", "--max-time", "60", "-H", "content-type: application/json", "-d", body,
+         f"http://127.0.0.1:{port}/v1/chat/completions"], stdout=subprocess.PIPE, text=True)
+    chunks = list(chat(port, stream=True))
+    assert all(chunk.object == "chat.completion.chunk" for chunk in chunks)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    text, _ = raw.communicate(timeout=60)
+    assert text.startswith(": waking"), text
+    assert text.rstrip().endswith("data: [DONE]"), text
+
+
+def test_node_fetch_gets_the_answer_after_the_wake(start_agent):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("SKIPPED LOUDLY: there is no node on this machine")
+    port = free_port()
+    agent = start_agent(gateway(port, more="  heartbeat: 1s\n", fields=pool(boot=3)))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200)
+    script = """
+    const ask = stream => fetch(process.argv[1], {method: "POST", headers: {"content-type": "application/json"},
+      body: JSON.stringify({model: "llama", prompt: "why", max_tokens: 4, stream})}).then(r => r.text());
+    Promise.all([ask(false), ask(true)]).then(([whole, stream]) => {
+      JSON.parse(whole).choices[0].text;
+      const events = stream.split("\\n\\n").filter(e => e.startsWith("data: ")).map(e => e.slice(6));
+      if (events.pop() !== "[DONE]") throw "cut";
+      events.map(JSON.parse); console.log("ok");
+    }).catch(e => { console.log("failed", e); process.exit(1); });
+    """
+    done = subprocess.run(
+        [node, "-e", script, f"http://127.0.0.1:{port}/v1/completions"], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "ok", done.stdout + done.stderr
+
+
+def test_a_wake_that_takes_too_long_is_a_timeout_that_is_not_repeated(start_agent):
+    port = free_port()
+    agent = start_agent(gateway(port, more="  hold: {budget: 2s, at_most: 3s}\n", fields=pool(boot=30)))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200)
+    started = time.monotonic()
+    with pytest.raises(openai.InternalServerError) as caught:
+        client(port, max_retries=2).chat.completions.create(model="llama", messages=MESSAGES)
+    assert time.monotonic() - started < 6, "one attempt"
+    assert (caught.value.status_code, caught.value.code) == (504, "wake_timeout")
+    assert caught.value.response.headers["x-should-retry"] == "false"
+    assert int(caught.value.response.headers["retry-after"]) > 0
+
+
+def test_300_wait_for_one_start(start_agent):
+    port = free_port()
+    agent = start_agent(gateway(port, fields=pool(boot=3, slots=16)))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200)
+    seen, stop = [], threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            seen.extend(replicas(start_agent.state))
+            time.sleep(0.1)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+
+    async def everybody():
+        async with openai.AsyncOpenAI(
+                base_url=f"http://127.0.0.1:{port}/v1", api_key="none", timeout=90, max_retries=0) as users:
+            return await asyncio.gather(*[
+                users.chat.completions.create(model="llama", messages=MESSAGES, max_tokens=2) for _ in range(300)])
+
+    answers = asyncio.run(everybody())
+    stop.set()
+    watcher.join()
+    assert len(answers) == 300 and all(answer.choices[0].message.content for answer in answers)
+    assert len(set(seen)) == 1, f"one start, found {set(seen)}"
+
+
+def test_sigterm_finishes_what_runs_and_refuses_the_rest(start_sim, closing, tmp_path):
+    sim = start_sim("--served-model-name", "llama", "--decode-tokens-per-second", "10")
+    port = free_port()
+    alone = Process(
+        [agent_binary(), "gateway", "--listen", f"127.0.0.1:{port}", "--origin", sim.url, "--model", "llama",
+         "--log"], tmp_path / "gateway.log")
+    closing.append(alone)
+    eventually(lambda: get(f"http://127.0.0.1:{port}/health").status == 200)
+    stream = chat(port, stream=True, max_tokens=30)
+    next(iter(stream))
+    alone.send(signal.SIGTERM)
+    chunks = list(stream)
+    assert chunks[-1].choices[0].finish_reason, "the stream that ran has its end"
+    assert alone.wait(10) == 0
+    assert "cut=0" in alone.log and "outcome=served" in alone.log
+
+
+def test_a_stream_whose_replica_dies_is_cut_and_not_ended(start_sim, closing, tmp_path):
+    sim = start_sim("--served-model-name", "llama", "--decode-tokens-per-second", "10")
+    port = free_port()
+    closing.append(Process(
+        [agent_binary(), "gateway", "--listen", f"127.0.0.1:{port}", "--origin", sim.url, "--key", "secret"],
+        tmp_path / "gateway.log"))
+    eventually(lambda: get(f"http://127.0.0.1:{port}/health").status == 200)
+    with pytest.raises(openai.AuthenticationError):
+        chat(port)
+    users = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="secret", timeout=20)
+    with pytest.raises(openai.NotFoundError):
+        users.chat.completions.create(model="other", messages=MESSAGES)
+    stream = users.chat.completions.create(model="llama", messages=MESSAGES, max_tokens=100, stream=True)
+    next(iter(stream))
+    sim.kill()
+    with pytest.raises(Exception) as caught:
+        list(stream)
+    assert "Connection" in type(caught.value).__name__ or "Protocol" in type(caught.value).__name__, caught.value
+
+
+def test_a_gateway_of_its_own_wakes_through_its_controller_and_serves_without_it(start_agent, closing, tmp_path):
+    agent = start_agent("listen: LISTEN\nstate: STATE\n" + pool(after="30s"))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200)
+    port = free_port()
+    config = tmp_path / "gateway.yaml"
+    config.write_text(
+        f"listen: off\ngateway:\n  listen: 127.0.0.1:{port}\n  controller: {agent.url}\n  models: {{llama: chat}}\n")
+    alone = Process([agent_binary(), "run", "--config", config], tmp_path / "gateway.log")
+    closing.append(alone)
+    eventually(lambda: get(f"http://127.0.0.1:{port}/health").status == 200)
+    assert chat(port).choices[0].message.content
+
+    def known():
+        return [replica["state"] for replica in get(agent.url + "/api/v1/replicas").json()["pools"][0]["replicas"]]
+
+    eventually(lambda: known() == ["up"], what="the controller sees that it serves")
+
+    agent.send(signal.SIGKILL)
+    agent.wait(10)
+    assert chat(port).choices[0].message.content, "the controller is away"
+    eventually(lambda: "the controller is away" in alone.log)
+    assert not (tmp_path / "scale-agent-state").exists(), "a gateway alone keeps nothing"
+    alone.send(signal.SIGTERM)
+    assert alone.wait(10) == 0
+
+
+def test_other_hosts_need_the_token(start_agent):
+    port = free_port()
+    text = f"listen: 0.0.0.0:{port}\nstate: STATE\ngateway_token: 0123456789abcdef\n" + pool()
+    start_agent.write(text)
+    agent = start_agent()
+    url = f"http://127.0.0.1:{port}"
+    eventually(lambda: get(url + "/-/ready").status == 200)
+    good = {"Authorization": "Bearer 0123456789abcdef"}
+    for headers, status in [({}, 403), ({"Authorization": "Bearer 0123456789abcdee"}, 403), (good, 200)]:
+        assert get(url + "/api/v1/replicas", headers=headers).status == status
+    report = json.dumps({"gateway": "g", "isLeaving": False, "pools": []})
+    assert request("POST", url + "/api/v1/demand", report, {}).status == 403
+    assert request("POST", url + "/api/v1/demand", report, good).status == 200
+    assert request("POST", url + "/api/v1/demand", "{", good).status == 400
+    assert request("POST", url + "/-/wake?pool=chat", None, good).status == 202
+    assert agent.runs()
