@@ -14,7 +14,7 @@ package struct HistogramWindow: Hashable, Sendable {
 
     package init(from earlier: HistogramSample, to later: HistogramSample) {
         let isContinuous =
-            earlier.buckets.map(\.upperBound) == later.buckets.map(\.upperBound) && earlier.count <= later.count
+            earlier.buckets.map(\.upperBound) == later.buckets.map(\.upperBound)
             && zip(earlier.buckets, later.buckets).allSatisfy { $0.cumulativeCount <= $1.cumulativeCount }
         hasReset = !isContinuous
         buckets = later.buckets

@@ -66,9 +66,9 @@ import Testing
 
     @Test("latencies are of the requests between two readings; an engine met anew, or anew itself, is told apart")
     func latency() {
-        func readings(_ counts: [String: Double]) -> [EngineReading] {
+        func readings(_ counts: [String: Double], core: String? = nil) -> [EngineReading] {
             counts.map { id, count in
-                var row = ModelSample(model: "m")
+                var row = ModelSample(model: "m", engine: core)
                 let buckets: [(Double?, Double)] = [(id == "odd" ? 2 : 1, count), (nil, count)]
                 row.timeToFirstToken = HistogramSample(
                     buckets: buckets.map { .init(upperBound: $0, cumulativeCount: $1) }, sum: count, count: count)
@@ -85,6 +85,8 @@ import Testing
         #expect(window(["a": 5], ["a": 2])?.hasReset == true && window(["a": 5], ["a": 2])?.count == 2)
         #expect(window(["a": 5], ["b": 7]) == nil && window([:], [:]) == nil)
         #expect(window(["a": 5], ["a": 5])?.quantile(0.5) == nil)
+        let cores = PoolLatency(from: readings(["a": 5], core: "0"), to: readings(["a": 6], core: "1"))
+        #expect(cores.timeToFirstToken == nil)
         #expect([2, 3].contains(window(["a": 5, "odd": 5], ["a": 7, "odd": 8])?.count))
     }
 

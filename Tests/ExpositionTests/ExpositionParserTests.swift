@@ -118,6 +118,14 @@ import Testing
         #expect(throws: error) { try Exposition(Array(body.utf8), format: format) }
     }
 
+    /// What is no sample even with its line feeds was no value with one.
+    @Test(arguments: ["a{x=\"1\n\"} ?\nb 2\n", "a{x=\"1\nc{y=\"\"} 3\nb 2\n", "a{x=\"1\n\nb 2\n"])
+    func aMissingQuoteCostsItsLine(body: String) throws {
+        let exposition = try Exposition(Array(body.utf8), format: .prometheusText)
+        #expect(exposition["b"]?.samples.map(\.value) == [2])
+        #expect(exposition.skipped.first.first == SkippedLine(number: 1, reason: .labelValue))
+    }
+
     @Test func goodLinesSurviveBadOnes() throws {
         let body = "a 1\nb{ 2\nc{x=\"new\nline} 3\nd{x=\"\u{7f}\"} 4\n" + String(repeating: "?\n", count: 20) + "e 5"
         let exposition = try Exposition(Array(body.utf8), format: .prometheusText)

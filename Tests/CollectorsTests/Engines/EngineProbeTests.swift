@@ -76,6 +76,15 @@ import Transport
         #expect(other.sample?.engine == "llama_cpp" && other.error?.contains("no series of llama_cpp, vllm") == true)
     }
 
+    @Test func `what a replica said at another address is forgotten`() async throws {
+        let metrics = try Self.fixture("engines/sglang.prom")
+        let (server, collector) = (try Site(["/metrics": metrics]).server(), collector([.sglang]))
+        #expect(try await read(collector, server).sample != nil)
+        let elsewhere = try await read(collector, try Site([:]).server())
+        #expect(elsewhere.sample == nil && elsewhere.error?.contains("found 404") == true)
+        #expect(try await read(collector, server).error == nil)
+    }
+
     @Test func `a configured kind is not looked for anywhere else`() async throws {
         let server = try Site(["/api/ps": #"{"models": []}"#]).server()
         let reading = try await read(collector([.vllm]), server)
