@@ -39,7 +39,7 @@ package struct Arrival: Sendable {
     package var key: KeyID
     /// Higher goes first; at most the key's own, which is also what `nil` stands for.
     package var priority: Int?
-    /// What holding the request costs in body bytes: those announced, or read so far.
+    /// What holding the request costs in body bytes: those read so far, or still to be read.
     package var bodyBytes: Int
     /// Whether the answer is a stream of server-sent events, which may be kept alive by comments.
     package var isStreaming: Bool

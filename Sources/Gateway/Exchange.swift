@@ -30,6 +30,10 @@ final class Exchange {
         case collect
     }
 
+    /// How much of a body is read while its request waits. What is behind stays in the client's socket; of a request that
+    /// may be sent again, only what is beyond `heldBodyBytes`. A client that leaves is noticed at once as long as the rest
+    /// of its body fits into the socket, else when its request is dispatched.
+    private static let readAhead = 8 << 10
     /// What is kept of an answer that becomes one event.
     static let maximumCollected = 256 << 10
 
@@ -113,12 +117,20 @@ final class Exchange {
 
     var wantsBody: Bool {
         switch phase {
-        case .reading, .waiting, .connecting:
-            outgoing.readableBytes - headBytes < worker.settings.limits.heldBodyBytes
+        case .reading: outgoing.readableBytes - headBytes < worker.settings.limits.heldBodyBytes
+        case .waiting, .connecting: outgoing.readableBytes - headBytes < heldBodyBytes
         case .sent, .answering: upstream?.isWritable ?? true
         case .over: false
         }
     }
+
+    /// What holding the request may cost.
+    private var heldBodyBytes: Int {
+        let most = worker.settings.limits.heldBodyBytes
+        return isSafeToRepeat ? most : min(Self.readAhead, most)
+    }
+
+    private var isSafeToRepeat: Bool { !path.isGeneration || worker.settings.repeatsGenerations }
 
     var allowsReuse: Bool { bodyIsWhole }
 
@@ -139,6 +151,7 @@ final class Exchange {
             if announcedBytes == nil, phase == .waiting { worker.tell(.bodyGrew(id, bytes: line.bodyBytes)) }
         case .sent, .answering:
             isRepeatable = false
+            outgoing = ByteBuffer()
             upstream?.write(wire)
             needsBodyFlush = true
         case .over: break
@@ -178,9 +191,9 @@ final class Exchange {
         worker.tell(
             .arrived(
                 Arrival(
-                    id: id, model: model, key: key, bodyBytes: announcedBytes ?? line.bodyBytes,
-                    isStreaming: line.isStreaming,
-                    isSafeToRepeat: bodyIsWhole && (!path.isGeneration || worker.settings.repeatsGenerations),
+                    id: id, model: model, key: key,
+                    bodyBytes: max(line.bodyBytes, min(announcedBytes ?? 0, heldBodyBytes)),
+                    isStreaming: line.isStreaming, isSafeToRepeat: bodyIsWhole && isSafeToRepeat,
                     retryCount: retryCount, identity: identity, affinity: affinity,
                     patience: line.isStreaming ? nil : patience)))
     }

@@ -60,8 +60,8 @@ package struct GatewaySettings: Sendable {
         package var connections = 10_000
         package var head = HeadLimits()
         package var bodyBytes = 64 << 20
-        /// How much of a body is read before its request goes on. The model's name has to be in there, unless only one
-        /// is configured; what is behind stays in the client's socket while the request is held.
+        /// How much of a body is read to find the model's name, unless only one is configured, and kept of a request that
+        /// may be sent again. What is behind stays in the client's socket while the request is held.
         package var heldBodyBytes = 1 << 20
         /// From the first byte of a request to the end of its head, and for the TLS handshake.
         package var headTime: Duration = .seconds(15)

@@ -198,7 +198,7 @@ final class Worker {
     /// the key of this door.
     func requestHead(_ head: MessageHead, _ request: RequestFraming, id: String) -> ByteBuffer {
         var capacity = head.bytes.count + 64
-        if case .length(let bytes) = request.body { capacity += min(bytes, settings.limits.heldBodyBytes) }
+        if case .length(let bytes) = request.body, bytes < 4096 { capacity += bytes }
         var buffer = allocator.buffer(capacity: capacity)
         buffer.writeBytes(head.bytes[head.method])
         buffer.writeStaticString(" ")
