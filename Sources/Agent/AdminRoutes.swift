@@ -99,9 +99,9 @@ package struct AdminRoutes: Sendable {
 
     /// Ready when every pool has decided once; a decision to hold on missing data counts.
     private func ready() -> Response {
-        let pools = board.current.pools
+        let (pools, gateway) = (board.current.pools, board.current.gateway)
         let waiting = pools.filter { $0.output == nil }.map(\.pool.rawValue)
-        if pools.isEmpty { return text(.serviceUnavailable, "no pool has decided yet\n") }
+        if pools.isEmpty, gateway == nil { return text(.serviceUnavailable, "no pool has decided yet\n") }
         if waiting.isEmpty { return text(.ok, "ready\n") }
         return text(.serviceUnavailable, "no decision yet: \(waiting.joined(separator: ", "))\n")
     }

@@ -43,6 +43,13 @@ package final class SnapshotBoard: Sendable {
         }
     }
 
+    package func publish(_ gateway: GatewaySnapshot, at now: Timestamp) {
+        snapshot.withLock { snapshot in
+            snapshot.at = now
+            snapshot.gateway = gateway
+        }
+    }
+
     /// Counts a publication to CloudWatch, of so many values or failed.
     package func note(_ publication: Result<Int, DriverError>, at now: Timestamp) {
         snapshot.withLock { snapshot in

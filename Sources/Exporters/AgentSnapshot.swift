@@ -12,6 +12,8 @@ package struct AgentSnapshot: Hashable, Sendable {
     /// Whether the GPUs are exported a second time, as dcgm-exporter would.
     package var dcgmNames = false
     package var process: ProcessSnapshot?
+    /// `nil` until there is a gateway in this process.
+    package var gateway: GatewaySnapshot?
     /// `nil` when nothing is published to CloudWatch.
     package var cloudWatch: PublicationCounters?
 

@@ -84,7 +84,7 @@ final class Worker {
         case .ended(let record): exchanges[record.id.rawValue]?.ended(record)
         case .probe(let probe, let endpoint): ProbeRun(probe, endpoint, self, model: model(of: probe)).start()
         case .drop(let destination): dropConnections(to: destination)
-        case .wakeEnded(let record): numbers.wake.add((record.endedAt - record.startedAt).seconds)
+        case .wakeEnded(let record): numbers.add(record)
         case .models(let models):
             self.models = models
             door.models = models.keys.sorted()

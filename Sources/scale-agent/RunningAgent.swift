@@ -2,6 +2,7 @@ import Agent
 import Collectors
 import Config
 import Drivers
+import Exporters
 import Fleet
 import Foundation
 import Gateway
@@ -57,9 +58,11 @@ struct RunningAgent: Sendable {
                 try GatewayService(
                     settings: GatewaySettings(gateway), admission: gateway.admission,
                     controller: Self.controller(of: gateway, link, client, logger), logger: logger
-                ) { [link, client] numbers in
+                ) { [board, link, client] numbers in
                     link?.update(numbers.demand)
                     client?.update(numbers.demand)
+                    board.publish(
+                        GatewaySnapshot(numbers, controllerAnswers: client?.isAnswered), at: Surroundings.now())
                 }
             } else { nil }
         supervisor = PoolSupervisor(

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
@@ -226,16 +227,16 @@ def _answers(port):
 @pytest.fixture
 def start_demo(closing, tmp_path):
     """Starts a demo with a temporary folder of its own."""
-    listen = f"127.0.0.1:{free_port()}"
+    listen, gateway = (f"127.0.0.1:{free_port()}" for _ in range(2))
     folder = tmp_path / "temporary"
     folder.mkdir()
 
     def start(*arguments):
         demo = Process(
-            [agent_binary(), "demo", "--listen", listen, "--port", free_ports(4), "--replicas", "4", "--engine",
-             sim_binary(), *arguments],
+            [agent_binary(), "demo", "--listen", listen, "--gateway", gateway, "--port", free_ports(4),
+             "--replicas", "4", "--engine", sim_binary(), *arguments],
             tmp_path / "log", {"TMPDIR": str(folder)})
-        demo.url, demo.folder = f"http://{listen}", folder
+        demo.url, demo.gateway, demo.folder = f"http://{listen}", f"http://{gateway}", folder
         closing.append(demo)
         return demo
 
@@ -252,6 +253,16 @@ def replicas_below(folder):
     for state in {path for path in folder.rglob("*") if path.is_dir()} | {folder}:
         found += marked_processes(state)
     return found
+
+
+def test_whoever_asks_the_sleeping_demo_is_answered(start_demo):
+    demo = start_demo("--speed", "240", "--duration", "300", "--start-hour", "3")
+    eventually(lambda: get(f"{demo.gateway}/health").status == 200)
+    asked = subprocess.run(
+        ["curl", "-sS", "--max-time", "60", demo.gateway + "/v1/completions", "--json",
+         '{"model": "demo", "prompt": "why", "max_tokens": 20}'], capture_output=True, text=True, timeout=70)
+    assert json.loads(asked.stdout)["usage"]["completion_tokens"] == 20, asked
+    assert demo.runs(), demo.log
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

@@ -17,7 +17,7 @@ from harness import (
 MESSAGES = [{"role": "user", "content": "why"}]
 
 
-def pool(boot=2, slots=8, replicas=1, after="2s"):
+def pool(boot=2, slots=8, replicas=1, after="2s", outlives=False):
     first = free_ports(replicas)
     return f"""
 pools:
@@ -33,7 +33,7 @@ pools:
     drain: {{deadline: 20s}}
     driver:
       kind: local
-      command: ["{sim_binary()}", --port, "{{port}}", --served-model-name, llama, --exit-with-parent,
+      command: ["{sim_binary()}", --port, "{{port}}", --served-model-name, llama,{"" if outlives else " --exit-with-parent,"}
         --max-num-seqs, "{slots}", --boot-time, "{boot}", --shutdown-timeout, "2"]
       slots: {replicas}
       ports: {first}-{first + replicas - 1}
@@ -77,6 +77,14 @@ def test_a_sleeping_model_answers_after_its_wake_and_goes_back_to_sleep(start_ag
     assert len(replicas(start_agent.state)) == 1
     eventually(lambda: not replicas(start_agent.state), 40, "the pool goes back to zero")
     assert chat(port).choices[0].message.content, "and wakes again"
+
+    def counted():
+        names = ["wake_seconds_count", "wait_seconds_count"]
+        return [agent.metric("scale_agent_gateway_" + name) for name in names] == [2, 2]
+
+    eventually(counted, 5, "both wakes and both requests are counted")
+    assert agent.metric("scale_agent_gateway_requests_total", status="200", outcome="served") == 2
+    assert agent.metric("scale_agent_gateway_held_requests", pool="chat") == 0
 
 
 def test_a_stream_waits_with_heartbeats_that_no_client_sees(start_agent):
@@ -195,12 +203,13 @@ def test_a_stream_whose_replica_dies_is_cut_and_not_ended(start_sim, closing, tm
 
 
 def test_a_gateway_of_its_own_wakes_through_its_controller_and_serves_without_it(start_agent, closing, tmp_path):
-    agent = start_agent("listen: LISTEN\nstate: STATE\n" + pool(after="30s"))
+    agent = start_agent("listen: LISTEN\nstate: STATE\n" + pool(after="30s", outlives=True))
     eventually(lambda: get(agent.url + "/-/ready").status == 200)
-    port = free_port()
+    port, metrics = free_port(), free_port()
     config = tmp_path / "gateway.yaml"
     config.write_text(
-        f"listen: off\ngateway:\n  listen: 127.0.0.1:{port}\n  controller: {agent.url}\n  models: {{llama: chat}}\n")
+        f"listen: 127.0.0.1:{metrics}\ngateway:\n  listen: 127.0.0.1:{port}\n  controller: {agent.url}\n"
+        "  models: {llama: chat}\n")
     alone = Process([agent_binary(), "run", "--config", config], tmp_path / "gateway.log")
     closing.append(alone)
     eventually(lambda: get(f"http://127.0.0.1:{port}/health").status == 200)
@@ -215,6 +224,8 @@ def test_a_gateway_of_its_own_wakes_through_its_controller_and_serves_without_it
     agent.wait(10)
     assert chat(port).choices[0].message.content, "the controller is away"
     eventually(lambda: "the controller is away" in alone.log)
+    eventually(lambda: "gateway_controller_up 0" in get(f"http://127.0.0.1:{metrics}/metrics").text)
+    assert get(f"http://127.0.0.1:{metrics}/-/ready").status == 200
     assert not (tmp_path / "scale-agent-state").exists(), "a gateway alone keeps nothing"
     alone.send(signal.SIGTERM)
     assert alone.wait(10) == 0

@@ -29,7 +29,22 @@ enum SampleSnapshot {
         var cloudWatch = PublicationCounters()
         (cloudWatch.values, cloudWatch.errors, cloudWatch.lastSuccess) = (9381, ["throttled": 2], now - .seconds(12))
         snapshot.cloudWatch = cloudWatch
+        snapshot.gateway = gateway
         return snapshot
+    }
+
+    private static var gateway: GatewaySnapshot {
+        var gateway = GatewaySnapshot()
+        var pool = GatewaySnapshot.Pool(pool: PoolID(rawValue: "chat"))
+        (pool.held, pool.heldBodyBytes, pool.inFlight, pool.arrivals) = (4, 2048, 31, 5120)
+        (pool.oldestWait, pool.isWaking, pool.ready) = (.milliseconds(1500), true, 2)
+        gateway.pools = [pool]
+        gateway.times.wait = Histogram(bounds: [0.001, 1, 60], counts: [5000, 80, 30, 2], sum: 2100.5)
+        gateway.answers = [.init(status: 200, outcome: "served"): 5000, .init(status: 504, outcome: "wake_timeout"): 2]
+        gateway.wakes = ["served": 3, "failed": 1]
+        (gateway.connections, gateway.refusedConnections, gateway.heartbeats) = (812, 6, 44)
+        gateway.controllerAnswers = true
+        return gateway
     }
 
     /// Just started: nothing was read, nothing decided.

@@ -124,6 +124,8 @@ package final class ControllerClient: GatewayController, Service {
         return GatewayReport(gateway: name, isLeaving: isLeaving, pools: pools)
     }
 
+    package var isAnswered: Bool { state.withLock { !$0.isAway } }
+
     /// Said once each time.
     private func isAway(_ why: String?) {
         let before = state.withLock { state in

@@ -53,6 +53,24 @@ struct Metric<Subject>: Sendable {
         }
     }
 
+    /// A histogram for each subject.
+    init(_ name: String, _ help: String, histogram: @escaping @Sendable (Subject) -> Histogram) {
+        self.init(name, help, ownLabels: []) { lent, prefix, writer in
+            let histogram = histogram(lent.subject)
+            var count = 0
+            for (place, observed) in histogram.counts.enumerated() {
+                count += observed
+                let bound = place < histogram.bounds.count ? histogram.bounds[place] : .infinity
+                writer.write(Double(count), suffix: "_bucket", labels: prefix) {
+                    $0.label("le", canonicalNumber(bound))
+                }
+            }
+            writer.write(histogram.sum, suffix: "_sum", labels: prefix) { _ in }
+            writer.write(Double(count), suffix: "_count", labels: prefix) { _ in }
+        }
+        definition.type = .histogram
+    }
+
     private init(
         _ name: String, _ help: String, ownLabels: [String],
         write: @escaping @Sendable (Lent<Subject>, [MetricLabel], inout ExpositionWriter) -> Void

@@ -21,6 +21,7 @@ package enum MetricsExporter {
                 }
                 GPUMetrics.dcgm.write(named, to: &writer)
             }
+            GatewayMetrics.gateway.write(snapshot.gateway.map { [([], $0)] } ?? [], to: &writer)
             CloudWatchMetrics.publications.write(snapshot.cloudWatch.map { [([], $0)] } ?? [], to: &writer)
             AgentMetrics.process.write(snapshot.process.map { [([], $0)] } ?? [], to: &writer)
         }
@@ -32,6 +33,7 @@ package enum MetricsExporter {
             + poolGroups.map { ($0.title, $0.definitions) }
             + [
                 (GPUMetrics.gpus.title, GPUMetrics.gpus.definitions),
+                (GatewayMetrics.gateway.title, GatewayMetrics.gateway.definitions),
                 (CloudWatchMetrics.publications.title, CloudWatchMetrics.publications.definitions),
                 (AgentMetrics.process.title, AgentMetrics.process.definitions),
             ]

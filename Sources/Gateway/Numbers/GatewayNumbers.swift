@@ -1,4 +1,5 @@
 package import Admission
+import Fleet
 
 /// What happened to one group of requests, in counts that only grow.
 package struct Tally: Sendable {
@@ -37,7 +38,10 @@ package struct GatewayNumbers: Sendable {
     package var firstByte = Tally([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600])
     /// Between two reads from the replica of one streamed answer.
     package var interChunk = Tally([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
+    /// From the first request that needed a wake to a ready replica.
     package var wake = Tally(waits)
+    /// By outcome: `served`, `failed`, `abandoned`.
+    package var wakes: [String: Int] = [:]
     /// By status and outcome, such as `200 served`.
     package var requests: [String: Int] = [:]
     /// As of now, by pool.
@@ -46,12 +50,23 @@ package struct GatewayNumbers: Sendable {
     package var refusedConnections = 0
     package var heartbeats = 0
 
+    mutating func add(_ wake: WakeRecord) {
+        switch wake.outcome {
+        case .served:
+            self.wake.add((wake.endedAt - wake.startedAt).seconds)
+            wakes["served", default: 0] += 1
+        case .failed: wakes["failed", default: 0] += 1
+        case .abandoned: wakes["abandoned", default: 0] += 1
+        }
+    }
+
     mutating func add(_ other: GatewayNumbers) {
         wait.add(other.wait)
         coldWait.add(other.coldWait)
         firstByte.add(other.firstByte)
         interChunk.add(other.interChunk)
         wake.add(other.wake)
+        wakes.merge(other.wakes, uniquingKeysWith: +)
         requests.merge(other.requests, uniquingKeysWith: +)
         clientConnections += other.clientConnections
         refusedConnections += other.refusedConnections

@@ -12,7 +12,7 @@ import Transport
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Scales a local fleet of simulated vLLM engines under a day of traffic.",
+        abstract: "Scales a local fleet of simulated vLLM engines behind a gateway, under a day of traffic.",
         discussion: """
             Everything is real but the engines: processes are started and stopped by the local driver, their metrics \
             are scraped, decisions are recorded. Ctrl-C stops everything. Needs the program vllm-sim beside this one.
@@ -44,6 +44,9 @@ struct DemoCommand: AsyncParsableCommand {
 
     @Option(help: "Where the status page and /metrics are served.")
     var listen = "127.0.0.1:9839"
+
+    @Option(help: "Where requests come in, such as yours.")
+    var gateway = "127.0.0.1:8080"
 
     @Option(help: "First port of the replicas.")
     var port = 18_001
@@ -91,12 +94,11 @@ struct DemoCommand: AsyncParsableCommand {
             throw error is StartError ? ExitCode.unreachable : ExitCode.invalidConfiguration
         }
         let transport = HTTPTransport(configuration: .init(userAgent: "demo-users", maximumRequests: 4_000))
-        let users = DemoTraffic(transport: transport)
+        let users = DemoTraffic(transport: transport, gateway: gateway)
         let narrator = DemoNarrator(speed: speed, startHour: startHour)
         let agent: RunningAgent
         do {
             agent = try RunningAgent(config: config, path: nil) { ticker in
-                await users.route(by: ticker.snapshot)
                 await narrator.tell(ticker.snapshot)
             }
         } catch {
@@ -105,7 +107,11 @@ struct DemoCommand: AsyncParsableCommand {
             throw ExitCode.unreachable
         }
         do {
-            print("status page: http://\(listen)/   metrics: http://\(listen)/metrics   Ctrl-C stops everything")
+            print(
+                """
+                status page: http://\(listen)/   metrics: http://\(listen)/metrics   Ctrl-C stops everything
+                ask it: curl http://\(gateway)/v1/completions --json '{"model": "demo", "prompt": "why", "max_tokens": 20}'
+                """)
             try await agent.run(beside: [
                 DemoUsers(
                     source: source, users: users, speed: speed, startHour: startHour,
@@ -176,11 +182,16 @@ struct DemoCommand: AsyncParsableCommand {
             listen: \(listen)
             state: \(quoted(folder))
             log_level: error
+            gateway:
+              listen: \(gateway)
+              models: {demo: demo}
+              pools: [{name: demo, idle_grace: \(span(30))}]
+              drain: 2s
             pools:
               - name: demo
                 engine: {kind: vllm, timeout: 5s}
                 capacity: \(Self.slots)
-                min: 1
+                scale_to_zero: {after: \(span(1800))}
                 max: \(replicas)
                 interval: \(span(15))
                 target_load: 70%

@@ -1,6 +1,4 @@
-import Exporters
 import Fleet
-import Policy
 import Simulator
 import Synchronization
 import Transport
@@ -28,11 +26,10 @@ enum DemoSource: Sendable {
     }
 }
 
-/// The users of the demo: they send completions to the least busy replica that serves, and wait while none does.
+/// The users of the demo: they send completions to the gateway, and wait for the answer for a while.
 actor DemoTraffic {
     private let transport: HTTPTransport
-    private var inFlight: [String: Int] = [:]
-    private var endpoints: [String] = []
+    private let url: String
     private(set) var totals = Totals()
     private var waitingUsers = 0
 
@@ -50,14 +47,10 @@ actor DemoTraffic {
     private static let usersAtMost = 2_000
     private static let latenciesKept = 20_000
 
-    init(transport: HTTPTransport) { self.transport = transport }
-
-    /// Takes over which replicas serve now; cordoned ones get nothing new.
-    func route(by snapshot: PoolSnapshot) {
-        guard let serving = snapshot.output?.supply?.serving, let replicas = snapshot.input?.fleet?.replicas else {
-            return
-        }
-        endpoints = replicas.filter { serving.contains($0.id) }.compactMap(\.endpoint)
+    /// - Parameter gateway: host and port.
+    init(transport: HTTPTransport, gateway: String) {
+        self.transport = transport
+        url = "http://\(gateway)/v1/completions"
     }
 
     /// One user's request, from arrival to answer.
@@ -69,9 +62,9 @@ actor DemoTraffic {
         waitingUsers += 1
         totals.sent += 1
         let started = ContinuousClock.now
-        let served = await serve(arrival, until: started + Self.patience)
+        let response = try? await transport.send(request(arrival))
         waitingUsers -= 1
-        guard served else {
+        guard response?.status == 200 else {
             totals.failed += 1
             return
         }
@@ -80,29 +73,11 @@ actor DemoTraffic {
         if totals.latencies.count > Self.latenciesKept { totals.latencies.removeFirst(Self.latenciesKept / 2) }
     }
 
-    private func serve(_ arrival: TrafficArrival, until deadline: ContinuousClock.Instant) async -> Bool {
-        while ContinuousClock.now < deadline, !Task.isCancelled {
-            guard let endpoint = endpoints.min(by: { (inFlight[$0] ?? 0, $0) < (inFlight[$1] ?? 0, $1) }) else {
-                try? await Task.sleep(for: .milliseconds(200))
-                continue
-            }
-            inFlight[endpoint, default: 0] += 1
-            let response = try? await transport.send(Self.request(arrival, to: endpoint, by: deadline))
-            inFlight[endpoint, default: 1] -= 1
-            if let response { return response.status == 200 }
-            // The replica has just left: the next one takes over.
-            try? await Task.sleep(for: .milliseconds(200))
-        }
-        return false
-    }
-
-    private static func request(
-        _ arrival: TrafficArrival, to endpoint: String, by deadline: ContinuousClock.Instant
-    ) -> HTTPRequest {
+    private func request(_ arrival: TrafficArrival) -> HTTPRequest {
         let prompt = String(repeating: "why ", count: min(arrival.promptTokens, 2_000))
         let body = #"{"model":"demo","prompt":"\#(prompt)","max_tokens":\#(min(arrival.outputTokens, 1_000))}"#
         return HTTPRequest(
-            method: "POST", url: endpoint + "/v1/completions", headers: [HTTPField("Content-Type", "application/json")],
-            body: Array(body.utf8), deadline: deadline - ContinuousClock.now)
+            method: "POST", url: url, headers: [HTTPField("Content-Type", "application/json")], body: Array(body.utf8),
+            deadline: Self.patience)
     }
 }

@@ -1,5 +1,6 @@
 import Admission
 import Config
+import Exporters
 import Fleet
 import Gateway
 import Logging
@@ -43,6 +44,37 @@ extension GatewayConfig {
         (other.admission, other.poolsWithSlots) = (admission, poolsWithSlots)
         return self == other
     }
+}
+
+extension GatewaySnapshot {
+    init(_ numbers: GatewayNumbers, controllerAnswers: Bool?) {
+        self.init()
+        pools = numbers.demand.map { demand in
+            var pool = Pool(pool: demand.pool)
+            (pool.held, pool.heldBodyBytes, pool.inFlight) = (demand.held, demand.heldBodyBytes, demand.inFlight)
+            (pool.arrivals, pool.oldestWait) = (demand.arrivals, demand.oldestWait)
+            (pool.isWaking, pool.ready) = (demand.isWaking, demand.ready)
+            return pool
+        }
+        times.wait = Histogram(numbers.wait)
+        times.coldWait = Histogram(numbers.coldWait)
+        times.firstByte = Histogram(numbers.firstByte)
+        times.interChunk = Histogram(numbers.interChunk)
+        times.wake = Histogram(numbers.wake)
+        for (key, count) in numbers.requests {
+            let words = key.split(separator: " ", maxSplits: 1)
+            guard words.count == 2, let status = Int(words[0]) else { continue }
+            answers[Answer(status: status, outcome: String(words[1]))] = count
+        }
+        wakes = numbers.wakes
+        (connections, refusedConnections) = (numbers.clientConnections, numbers.refusedConnections)
+        heartbeats = numbers.heartbeats
+        self.controllerAnswers = controllerAnswers
+    }
+}
+
+extension Histogram {
+    fileprivate init(_ tally: Tally) { self.init(bounds: tally.bounds, counts: tally.counts, sum: tally.sum) }
 }
 
 /// Replicas that nobody starts or stops: they are there, and the ladder tells which of them serve.

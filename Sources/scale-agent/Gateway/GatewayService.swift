@@ -48,10 +48,7 @@ struct GatewayService: Service {
                 try? await Task.sleep(for: .seconds(1))
             }
         }
-        defer {
-            side.cancel()
-            numbers.cancel()
-        }
+        defer { numbers.cancel() }
         do {
             let cut = try await cancelWhenGracefulShutdown { [server, logger] in
                 try await server.run { addresses in
@@ -60,6 +57,8 @@ struct GatewayService: Service {
                     }
                 }
             }
+            requests?.finish()
+            await side.value
             logger.notice("gateway drained", metadata: ["cut": "\(cut)"])
         } catch let error as IOError {
             throw StartError("gateway: \(shown): \(String(cString: strerror(error.errnoCode)))")

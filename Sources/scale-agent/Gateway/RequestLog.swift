@@ -14,6 +14,9 @@ struct RequestLog: Sendable {
 
     func add(_ line: RequestLine) { input.yield(line) }
 
-    /// Until the task is cancelled.
+    /// What was added before is still written.
+    func finish() { input.finish() }
+
+    /// Until it is finished.
     func run() async { for await line in lines { logger.info("request \(line.text)") } }
 }
