@@ -1,17 +1,21 @@
 """The gateway as clients meet it: models that sleep, wake, stream, time out and stop."""
 import asyncio
+import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import openai
 import pytest
 
 from harness import (
-    Process, agent_binary, always, eventually, free_port, free_ports, get, marked_processes, request, sim_binary,
+    Process, agent_binary, always, eventually, free_port, free_ports, get, marked_processes, request, run, sim_binary,
 )
 
 MESSAGES = [{"role": "user", "content": "why"}]
@@ -103,6 +107,34 @@ def test_a_stream_waits_with_heartbeats_that_no_client_sees(start_agent):
     assert text.rstrip().endswith("data: [DONE]"), text
 
 
+def test_what_strangers_and_scanners_send_wakes_nothing(start_agent, tmp_path):
+    keys = tmp_path / "keys.txt"
+    keys.write_text("".join(f"{hashlib.sha256(key.encode()).hexdigest()} {key}\n" for key in ["team", "batch"]))
+    port = free_port()
+    limits = f"  keys: {keys}\n  key_limits: [{{key: batch, wake: false}}]\n"
+    agent = start_agent(gateway(port, more=limits, fields=pool()))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200)
+    url = f"http://127.0.0.1:{port}"
+
+    def ask(key, method="POST", path="/v1/chat/completions", model="llama"):
+        body = json.dumps({"model": model, "messages": MESSAGES, "max_tokens": 4})
+        answer = request(
+            method, url + path, body if method == "POST" else None,
+            {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}, timeout=30)
+        return answer.status, json.loads(answer.body)["error"]["code"] if answer.status >= 400 and answer.body else None
+
+    assert ask(None) == ask("guess") == (401, "invalid_api_key")
+    assert ask("team", model="other") == (404, "model_not_found")
+    assert ask("team", path="/admin.php")[0] == 404
+    assert ask("team", "GET")[0] in (404, 405)
+    answered = [ask("team", "HEAD", "/v1/models"), ask("team", "OPTIONS"), ask(None, "GET", "/health")]
+    assert answered == [(200, None), (204, None), (200, None)]
+    assert ask("batch") == (503, "model_asleep")
+    always(lambda: not replicas(start_agent.state), 2.5, "nobody has woken it")
+    assert ask("team") == (200, None)
+    assert ask("batch") == (200, None), "it may use what is awake"
+
+
 def test_node_fetch_gets_the_answer_after_the_wake(start_agent):
     node = shutil.which("node")
     if node is None:
@@ -125,9 +157,37 @@ def test_node_fetch_gets_the_answer_after_the_wake(start_agent):
     assert done.stdout.strip() == "ok", done.stdout + done.stderr
 
 
+def test_go_gets_the_answer_after_the_wake(start_agent, tmp_path):
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("SKIPPED LOUDLY: there is no go on this machine")
+    program = tmp_path / "client"
+    subprocess.run(
+        [go, "build", "-o", program, Path(__file__).with_name("client.go")], check=True, timeout=300,
+        env={**os.environ, "GO111MODULE": "off"})
+    port = free_port()
+    agent = start_agent(gateway(port, more="  heartbeat: 1s\n", fields=pool(boot=3)))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200)
+    done = run([program, f"http://127.0.0.1:{port}/v1/completions"], timeout=60)
+    assert done.stdout.strip() == "ok", done.stdout + done.stderr
+
+
+def test_the_client_of_yesterday_is_served_alike():
+    """Major version 1 of the OpenAI SDK, which does not go together with the current one."""
+    if openai.__version__.startswith("1."):
+        pytest.skip("this is the run with it")
+    old = Path(sys.prefix) / "openai-1"
+    if not old.is_dir():
+        pytest.skip(f"SKIPPED LOUDLY: there is no {old} (make test installs it)")
+    done = run(
+        [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k",
+         "sleeping or heartbeats or too_long or dies"], environment={"PYTHONPATH": str(old)}, timeout=240)
+    assert done.returncode == 0 and "4 passed" in done.stdout, done.stdout + done.stderr
+
+
 def test_a_wake_that_takes_too_long_is_a_timeout_that_is_not_repeated(start_agent):
     port = free_port()
-    agent = start_agent(gateway(port, more="  hold: {budget: 2s, at_most: 3s}\n", fields=pool(boot=30)))
+    agent = start_agent(gateway(port, more="  heartbeat: 1s\n  hold: {budget: 2s, at_most: 3s}\n", fields=pool(boot=30)))
     eventually(lambda: get(agent.url + "/-/ready").status == 200)
     started = time.monotonic()
     with pytest.raises(openai.InternalServerError) as caught:
@@ -136,6 +196,16 @@ def test_a_wake_that_takes_too_long_is_a_timeout_that_is_not_repeated(start_agen
     assert (caught.value.status_code, caught.value.code) == (504, "wake_timeout")
     assert caught.value.response.headers["x-should-retry"] == "false"
     assert int(caught.value.response.headers["retry-after"]) > 0
+
+    # Behind a heartbeat it is an error event, and nothing is repeated either.
+    started = time.monotonic()
+    with pytest.raises(openai.APIError, match="wake"):
+        list(chat(port, stream=True))
+    assert 1 < time.monotonic() - started < 6
+
+    with pytest.raises(openai.APITimeoutError):
+        client(port, timeout=0.5, max_retries=0).chat.completions.create(model="llama", messages=MESSAGES)
+    eventually(lambda: agent.metric("scale_agent_gateway_held_requests", pool="chat") == 0, 5, "it has left the queue")
 
 
 def test_300_wait_for_one_start(start_agent):
