@@ -150,24 +150,80 @@ import Testing
         }
     }
 
-    /// With a queue, as many more are wanted as clear it in four minutes; and by what was learned no more than a load of
-    /// 40 % asks for, the least of all candidates.
+    /// Eight replicas bear it at 85 %. What they do not clear until one more would serve is ordered for; where boots take
+    /// longer than is known that seems to be more.
     @Test(
-        "a load step is overshot by what clears its queue", arguments: [0, 60, 420, 1140], [Sizing.objective, .learned])
-    func overshoot(bootSeconds: Int, sizing: Sizing) {
-        var pool = VirtualPool(replicas: 3, boot: .seconds(bootSeconds), by: sizing)
+        "a load step is overshot by little, however long replicas boot", arguments: [0, 60, 420, 1140, 1800],
+        [false, true])
+    func overshoot(bootSeconds: Int, isKnown: Bool) {
+        let pool = step(bootSeconds, isKnown: isKnown, .objective, 60, minutes: 160)
+        #expect((pool.log.compactMap(\.output.decision.target).max() ?? 0) <= (isKnown ? 10 : 17))
+    }
+
+    @Test(
+        "nor is it once the time to learn is over, or the step comes later", arguments: [0, 60, 420, 1140, 1800],
+        [60, 150, 400, 1500])
+    func laterOvershoot(bootSeconds: Int, minute: Int) {
+        let pool = step(bootSeconds, isKnown: true, .objective, minute, minutes: minute + 480)
+        #expect((pool.log.compactMap(\.output.decision.target).max() ?? 0) <= 12)
+        let last = Set(pool.log.suffix(240).compactMap(\.output.decision.target))
+        #expect(last.isSubset(of: [7, 8, 9]), "\(last)")
+    }
+
+    /// At most what a load of 40 % asks for, the least of all candidates.
+    @Test("nor with another experience", arguments: [0, 60, 420, 1140, 1800], [Sizing.learned])
+    func otherOvershoot(bootSeconds: Int, sizing: Sizing) {
+        let pool = step(bootSeconds, isKnown: true, sizing, 60, minutes: 480)
+        #expect((pool.log.compactMap(\.output.decision.target).max() ?? 0) <= 17)
+    }
+
+    /// From 20 requests at once to 64, at a minute.
+    private func step(
+        _ bootSeconds: Int, isKnown: Bool, _ sizing: Sizing, _ minute: Int, minutes: Int
+    ) -> VirtualPool {
+        var pool = VirtualPool(replicas: 3, boot: .seconds(bootSeconds), by: sizing) {
+            if isKnown { $0.boot.expected = .seconds(bootSeconds) }
+            $0.boot.deadline = .seconds(3600)
+        }
         var traffic = Traffic(offered: 20, present: 20)
-        for minute in 0..<160 {
-            if minute == 60 { traffic.offered = 64 }
+        for now in 0..<minutes {
+            if now == minute { traffic.offered = 64 }
             for _ in 0..<4 {
                 traffic.flow(into: &pool)
                 pool.tick()
             }
         }
-        let queue = pool.log.compactMap(\.output.demand.waiting).max() ?? 0
-        let (needed, clearing) = (64 / (sizing == .learned ? 4 : 8.5), queue * 30 / 240 / 10)
-        let largest = pool.log.compactMap(\.output.decision.target).max() ?? 0
-        #expect(Double(largest) <= (needed + clearing).rounded(.up) + 1)
+        return pool
+    }
+
+    /// Boots of 120, 300 and 900 s at the 10th, 50th and 90th percentile, or so; expected are 420 s.
+    @Test("with boots of varying length too: bounded, and at rest once the load is", arguments: worlds.suffix(80))
+    func varyingBoots(sizing: Sizing, seed: Int) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        let quantiles = [60, 120, 200, 250, 300, 400, 500, 700, 900, 1100]
+        var pool = VirtualPool(replicas: 4, by: sizing) {
+            $0.headroom = [.replicas(0), .replicas(2), .ratio(0.2)][seed % 3]
+        }
+        pool.boots = (0..<64).map { _ in .seconds(quantiles.randomElement(using: &random) ?? 300) }
+        var traffic = Traffic(offered: 30, present: 30)
+        var most = 30.0
+        var targets: [Int] = []
+        for quarter in 0..<40 {
+            if quarter < 16 { traffic.offered = Double.random(in: 5...90, using: &random) }
+            most = max(most, traffic.offered)
+            for _ in 0..<60 {
+                traffic.flow(into: &pool)
+                targets.append(pool.tick().decision.target ?? 0)
+            }
+        }
+        // A load of 40 % with a fifth more, and half of that again for queues and for boots that may come late.
+        #expect(Double(targets.max() ?? 0) <= most * 1.2 / 4 * 1.5, "\(sizing), seed \(seed)")
+        // The forecasts of one who has learned waves go on wavering for a day.
+        guard sizing != .learned else { return }
+        let last = targets.suffix(960)
+        let changes = zip(last, last.dropFirst()).map { $1 - $0 }.filter { $0 != 0 }
+        let turns = zip(changes, changes.dropFirst()).count { ($0 < 0) != ($1 < 0) }
+        #expect(turns <= 2, "\(sizing), seed \(seed): \(changes)")
     }
 
     @Test("equal input gives equal output, also through a copy", arguments: Sizing.allCases, 0..<4)

@@ -7,6 +7,8 @@ struct VirtualPool {
     var controller: PoolController
     var now = Timestamp(millisecondsSince1970: 1_767_225_600_000)
     var boot: Duration
+    /// Of one launch after the other, in turn; empty: all take `boot`.
+    var boots: [Duration] = []
     /// What the next ticks see: requests that run and wait, spread over the ready replicas.
     var running = 0.0
     var waiting = 0.0
@@ -55,7 +57,8 @@ struct VirtualPool {
     var ready: Int { replicas.count(where: isReady) }
 
     private func isReady(_ replica: (number: Int, launched: Timestamp)) -> Bool {
-        now - replica.launched >= boot && !stuck.contains(replica.number)
+        now - replica.launched >= (boots.isEmpty ? boot : boots[replica.number % boots.count])
+            && !stuck.contains(replica.number)
     }
 
     static func id(_ number: Int) -> ReplicaID { ReplicaID(rawValue: String("r-" + String(1000 + number).dropFirst())) }

@@ -44,13 +44,19 @@ struct ShadowNeed {
 
     init(need: Double, keep: Double, _ interval: ShadowInterval) {
         (self.need, self.keep) = (need, keep)
-        (least, most) = counts(clearing: 0, interval)
+        (least, most) = counts(clearing: 0, by: 0, interval)
     }
 
-    func counts(clearing backlog: Double, _ interval: ShadowInterval) -> (least: Int32, most: Int32) {
-        let clearing = backlog / interval.capacity * interval.length / ShadowInterval.clearing
-        let least = max(interval.minimum, wholeCount(need + clearing))
-        return (least, max(least, wholeCount(keep + clearing)))
+    /// A queue that the present replicas clear by the time at which one ordered now would serve orders none. It keeps what
+    /// there is all the same, until it is cleared.
+    func counts(
+        clearing backlog: Double, by total: Int32, _ interval: ShadowInterval
+    ) -> (least: Int32, most: Int32) {
+        let perReplica = interval.capacity * ShadowInterval.clearing / interval.length
+        let surplus = max(0, Double(total) * interval.capacity - interval.arrivals)
+        let left = max(0, backlog - surplus * interval.boot / interval.length)
+        let least = max(interval.minimum, wholeCount(need + left / perReplica))
+        return (least, max(least, wholeCount(keep + backlog / perReplica)))
     }
 }
 
@@ -68,7 +74,7 @@ struct ShadowInterval {
     var boot: Double
     var minimum: Int32
 
-    /// A backlog asks for the replicas that clear it in four minutes, on top of those for what comes.
+    /// What is left of a backlog asks for the replicas that clear it in four minutes, on top of those for what comes.
     static let clearing = 240.0
 
     /// Intervals from an order to the one in which the replica serves, less one.
@@ -106,7 +112,7 @@ extension ShadowFleet {
     ///
     @inline(__always)
     mutating func resized(_ need: ShadowNeed, delay: Int32, band: Double, _ interval: ShadowInterval) -> Int32 {
-        let (least, most) = backlog > 0 ? need.counts(clearing: backlog, interval) : (need.least, need.most)
+        let (least, most) = backlog > 0 ? need.counts(clearing: backlog, by: total, interval) : (need.least, need.most)
         let surplus = total - most
         guard surplus > 0, Double(surplus) >= band * Double(total) else {
             calm = 0

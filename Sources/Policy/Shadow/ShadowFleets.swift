@@ -225,7 +225,7 @@ package struct ShadowFleets: Hashable, Sendable, Encodable {
         guard !isLearning else { return }
         let part = ShadowLedgers.part(at: second + Self.review * Int(settings.interval.seconds))
         chosen[part] = ledgers.best(
-            part: part, current: chosen[part], required: required, priceLimit: settings.latePriceLimit,
+            part: part, chosen: chosen, required: required, priceLimit: settings.latePriceLimit,
             capacity: capacity, intervalSeconds: settings.interval.seconds)
     }
 

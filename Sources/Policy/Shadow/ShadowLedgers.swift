@@ -10,6 +10,8 @@ struct ShadowLedgers: Hashable, Sendable, Codable {
     static let parts = 6
     /// Weight of the whole day in the judgement of a part, in seconds of its mean traffic.
     private static let sharing = 2 * 86_400.0
+    /// Of a single miss.
+    private static let excused = 0.85
 
     /// By part and candidate: time of replicas and the price of actions, in intervals of one replica.
     private var costs: [Float]
@@ -19,6 +21,11 @@ struct ShadowLedgers: Hashable, Sendable, Codable {
     private var work: [Double]
     /// By part: intervals.
     private var intervals: [Double]
+    /// By candidate: of each hour the square of its late work and the product with that of the hour before, since a miss
+    /// may last, summed.
+    @AddedLater private var squares: [Double] = []
+    /// By candidate: late work of the hour before.
+    @AddedLater private var lateBefore: [Double] = []
     /// The same of the current hour.
     private var hourCosts: [Double]
     private var hourLate: [Double]
@@ -34,6 +41,7 @@ struct ShadowLedgers: Hashable, Sendable, Codable {
         intervals = work
         hourCosts = Array(repeating: 0, count: candidates)
         hourLate = hourCosts
+        (squares, lateBefore) = (hourCosts, hourCosts)
     }
 
     /// Begins the hour that holds this second; what another hour has gathered becomes history.
@@ -49,7 +57,12 @@ struct ShadowLedgers: Hashable, Sendable, Codable {
         for index in costs.indices { costs[index] *= Float(decay) }
         for index in late.indices { late[index] *= Float(decay) }
         for index in work.indices { (work[index], intervals[index]) = (work[index] * decay, intervals[index] * decay) }
+        if squares.count != hourLate.count {
+            (squares, lateBefore) = (Array(repeating: 0, count: hourLate.count), hourLate.map { _ in 0 })
+        }
         for index in hourCosts.indices {
+            squares[index] = squares[index] * decay * decay + hourLate[index] * (hourLate[index] + lateBefore[index])
+            lateBefore[index] = hourLate[index]
             costs[part * hourCosts.count + index] += Float(hourCosts[index])
             late[part * hourCosts.count + index] += Float(hourLate[index])
             (hourCosts[index], hourLate[index]) = (0, 0)
@@ -95,6 +108,13 @@ extension ShadowLedgers {
         return account
     }
 
+    /// The size of a candidate's typical miss: of n of a size that size, of a single one all that was late.
+    private func miss(of candidate: Int, late: Double) -> Double {
+        guard late > 0, squares.count == hourLate.count else { return 0 }
+        let now = hourLate[candidate]
+        return min(late, (squares[candidate] + now * (now + lateBefore[candidate])) / late)
+    }
+
     var totalWork: Double { work.reduce(hourWork, +) }
     var totalIntervals: Double { intervals.reduce(hourIntervals, +) }
 
@@ -104,13 +124,19 @@ extension ShadowLedgers {
     /// the least. The price is the smallest at which all parts together meet the required share: the cheapest mix that
     /// does, by Lagrange's method. O(parts × candidates × 6).
     ///
+    /// Who is followed is excused most of a typical miss: only a habit of missing makes a pool pay for more caution. Otherwise
+    /// a single load step that nobody foresaw would, for what would have avoided a part of it, under a load that has been
+    /// constant since. While the pool follows the guess that it began with, who is cheaper is excused as much, so that
+    /// nothing speaks for the guess.
+    ///
     /// - Parameters:
-    ///   - current: the one to stay with unless another is better by 1 %.
+    ///   - chosen: the candidate that each part follows, and stays with unless another is better by 1 %.
     ///   - required: share of the work that should be in time.
     ///   - priceLimit: in intervals of one replica for the work of one such interval.
     func best(
-        part: Int, current: Int, required: Double, priceLimit: Double, capacity: Double, intervalSeconds: Double
+        part: Int, chosen: [Int], required: Double, priceLimit: Double, capacity: Double, intervalSeconds: Double
     ) -> Int {
+        let current = chosen[part]
         let count = hourCosts.count
         let total = totalWork
         guard total > 0 else { return current }
@@ -118,18 +144,27 @@ extension ShadowLedgers {
         let present = Self.part(ofHour: hour)
         // Four candidates at a time; the last ones may stand alone.
         let fours = (count + 3) / 4
+        let followed = chosen.map { candidate in
+            let whole = account(of: candidate)
+            return (cost: whole.cost, miss: miss(of: candidate, late: whole.late))
+        }
         return withUnsafeTemporaryAllocation(of: SIMD4<Double>.self, capacity: 2 * Self.parts * fours) { room in
             // 1. What each candidate is expected to cost and to serve late in each part.
             room.initialize(repeating: SIMD4(repeating: .infinity))
             room.withMemoryRebound(to: Double.self) { room in
                 for candidate in 0..<count {
                     let whole = account(of: candidate)
+                    let own = miss(of: candidate, late: whole.late)
                     for part in 0..<Self.parts {
                         let (index, isNow) = (part * count + candidate, part == present)
                         let place = 8 &* (part &* fours &+ candidate / 4) &+ candidate % 4
                         room[place] = Double(costs[index]) + (isNow ? hourCosts[candidate] : 0) + sharing * whole.cost
                         room[place &+ 4] =
                             (Double(late[index]) + (isNow ? hourLate[candidate] : 0) + sharing * whole.late) / capacity
+                        let isCheaper = chosen[part] == ShadowCandidate.first && whole.cost <= followed[part].cost
+                        if whole.late > 0, candidate == chosen[part] || isCheaper {
+                            room[place &+ 4] *= 1 - Self.excused * min(own, followed[part].miss) / whole.late
+                        }
                     }
                 }
             }
@@ -182,6 +217,7 @@ extension ShadowLedgers {
     func isSound(like fresh: ShadowLedgers) -> Bool {
         costs.count == fresh.costs.count && late.count == fresh.late.count && work.count == fresh.work.count
             && intervals.count == fresh.intervals.count && hourCosts.count == fresh.hourCosts.count
-            && hourLate.count == fresh.hourLate.count && totalWork.isFinite && totalIntervals.isFinite
+            && hourLate.count == fresh.hourLate.count && [0, hourLate.count].contains(squares.count)
+            && lateBefore.count == squares.count && totalWork.isFinite && totalIntervals.isFinite
     }
 }

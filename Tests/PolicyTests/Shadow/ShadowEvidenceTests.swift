@@ -44,10 +44,30 @@ struct ShadowEvidenceTests {
         let ledgers = ledgers(costs: row.costs, late: row.late)
         for part in 0..<ShadowLedgers.parts {
             let best = ledgers.best(
-                part: part, current: row.current, required: row.required, priceLimit: 200, capacity: 1,
+                part: part, chosen: Array(repeating: row.current, count: ShadowLedgers.parts), required: row.required,
+                priceLimit: 200, capacity: 1,
                 intervalSeconds: 15)
             #expect(best == row.best)
         }
+    }
+
+    @Test("whom the pool follows is excused one miss, and not a second", arguments: [1, 2])
+    func accident(misses: Int) {
+        var ledgers = ShadowLedgers(candidates: 2)
+        for interval in 0..<5760 {
+            _ = ledgers.move(to: 15 * interval, decay: 1)
+            let hour = interval / 240
+            ledgers.add(work: 1) { cost, late in
+                (cost[0], cost[1]) = (cost[0] + 1, cost[1] + 2)
+                if hour % 8 == 2, hour / 8 < misses { late[0] += 1 }
+            }
+        }
+        let best = (0..<ShadowLedgers.parts).map { part in
+            ledgers.best(
+                part: part, chosen: Array(repeating: 0, count: ShadowLedgers.parts), required: 0.99, priceLimit: 100,
+                capacity: 1, intervalSeconds: 15)
+        }
+        #expect(best == Array(repeating: misses - 1, count: ShadowLedgers.parts))
     }
 
     @Test("hours become history without a loss, and fade")

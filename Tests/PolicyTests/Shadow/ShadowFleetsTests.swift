@@ -25,7 +25,10 @@ struct ShadowFleetsTests {
             for (place, (_, candidate)) in candidates.enumerated() {
                 pools[place].serve(arrivals)
                 let clearing = pools[place].backlog / 10 * 15 / 240
-                let need = Int((arrivals / 10 / candidate.load + clearing - 1e-9).rounded(.up))
+                // What is there clears that much until one ordered now would serve.
+                let cleared = Double(boot) * max(0, 10 * Double(pools[place].total) - arrivals)
+                let left = max(0, pools[place].backlog - cleared) / 10 * 15 / 240
+                let need = Int((arrivals / 10 / candidate.load + left - 1e-9).rounded(.up))
                 let keep = (arrivals / 10 / candidate.load * (candidate.isLoad ? 1.1 : 1) + clearing - 1e-9)
                 let (least, most) = (max(1, need), max(1, need, Int(keep.rounded(.up))))
                 let surplus = pools[place].total - most
