@@ -81,6 +81,7 @@ package struct PoolController: Sendable {
         tick.noteSignals(&memory)
         tick.lateBoots = supply.lateBoots(fleet, memory, settings, now: input.now)
         let work = work(demand, input.observation, supply, lateBoots: tick.lateBoots, now: input.now)
+        tick.pressing = memory.work.flatMap { tick.pressing(work.arrivals, $0) }
         let lesson = learning?.learn(work, tick.settings, paidFor: tick.nextPaidFor, now: input.now)
         tick.choice = lesson?.choice
         if tick.choice?.isLearning == false { memory.hasLearned = true }

@@ -38,6 +38,8 @@ package struct WorkMeter: Hashable, Sendable, Codable {
     private var (running, finished) = (0.0, 0.0)
     private var waiting: Double?
     private var last: Timestamp?
+    /// Whether the latest arrivals tell by how much the queue grew; optional, as meters that were stored earlier lack it.
+    private(set) var knowsGrowth: Bool?
 
     /// Until something is known, a request runs this long; it weighs as much as five requests.
     private static let (usualSeconds, weight) = (30.0, 5.0)
@@ -58,14 +60,14 @@ package struct WorkMeter: Hashable, Sendable, Codable {
         let elapsed = last.map { (now - $0).seconds } ?? 0
         last = now
         guard demand.sample != nil else {
-            waiting = nil
+            (waiting, knowsGrowth) = (nil, false)
             return (nil, nil)
         }
         let isNext = elapsed > 0 && elapsed <= interval.seconds * 4
         if isNext { learn(observation, elapsed) }
         let before = isNext ? waiting : nil
         let queue = (demand.waiting ?? 0) + (demand.held ?? 0)
-        waiting = queue
+        (waiting, knowsGrowth) = (queue, before != nil)
         let growth = before.map { (queue - $0) * serviceSeconds / elapsed } ?? 0
         return (max(0, (demand.running ?? 0) + growth), queue * serviceSeconds / interval.seconds)
     }

@@ -171,7 +171,9 @@ import Testing
     }
 
     /// At most what a load of 40 % asks for, the least of all candidates.
-    @Test("nor with another experience", arguments: [0, 60, 420, 1140, 1800], [Sizing.learned])
+    @Test(
+        "nor with another experience, or by thresholds", arguments: [0, 60, 420, 1140, 1800],
+        [Sizing.learned, .thresholds])
     func otherOvershoot(bootSeconds: Int, sizing: Sizing) {
         let pool = step(bootSeconds, isKnown: true, sizing, 60, minutes: 480)
         #expect((pool.log.compactMap(\.output.decision.target).max() ?? 0) <= 17)
@@ -197,7 +199,7 @@ import Testing
     }
 
     /// Boots of 120, 300 and 900 s at the 10th, 50th and 90th percentile, or so; expected are 420 s.
-    @Test("with boots of varying length too: bounded, and at rest once the load is", arguments: worlds.suffix(80))
+    @Test("with boots of varying length too: bounded, and at rest once the load is", arguments: worlds)
     func varyingBoots(sizing: Sizing, seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
         let quantiles = [60, 120, 200, 250, 300, 400, 500, 700, 900, 1100]

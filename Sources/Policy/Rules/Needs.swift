@@ -16,7 +16,8 @@ struct ObjectiveNeed: Rule {
     }
 }
 
-/// Enough replicas for the requests that are there, at the load that growth aims at.
+/// Enough replicas for the requests that press, at the load that growth aims at: all that are there, but of a long queue only
+/// what boots will not clear.
 ///
 /// Worked example: 22 requests, capacity 8, `load_above` 0.6: 22 / 4.8 = 4.6, so 5 replicas. On 4 replicas the load is
 /// 22 / 32 = 0.69; with a tolerance of 0.1 growth starts above 0.66, so this orders the fifth.
@@ -25,7 +26,7 @@ struct ObservedDemand: Rule {
     let kind = RuleKind.need
 
     func propose(_ tick: TickContext, target: Int) -> Proposal? {
-        guard !tick.isSteered, let requests = tick.demand.requests else { return nil }
+        guard !tick.isSteered, let requests = tick.pressing ?? tick.demand.requests else { return nil }
         guard let capacity = tick.capacity, let needed = tick.replicas(for: requests),
             let load = tick.load(of: requests, on: tick.current)
         else {
@@ -35,6 +36,27 @@ struct ObservedDemand: Rule {
         // Headroom is added later; here it must not make up for what is missing.
         if let tolerable = tick.tolerable(requests, needed: needed, on: tick.current - tick.spare) { return tolerable }
         return Proposal(needed, .demand(requests: requests, capacity: capacity, load: load))
+    }
+}
+
+extension TickContext {
+    /// Of the requests that are there those that growth answers: what comes, and as many places as clear within four minutes
+    /// what the present replicas, booting ones too, leave of the queue by the time at which one ordered now would serve.
+    /// Never more than are there, and one at least: a short queue of long requests counts with all of them.
+    ///
+    /// Worked example: 64 requests at once come, each runs for 30 s, replicas of 10 boot for 420 s. 30 run and 400 wait. The 8
+    /// that serve or boot have 16 places to spare, and clear 16 × 435 / 30 = 232 in that time. The other 168 want
+    /// 168 × 30 / 240 = 21 places; so 85 requests press, and not 430.
+    func pressing(_ arrivals: Double?, _ meter: WorkMeter) -> Double? {
+        guard let requests = demand.requests, let arrivals, meter.knowsGrowth == true, let capacity, capacity > 0 else {
+            return nil
+        }
+        let serviceSeconds = meter.serviceSeconds
+        let lead = settings.lead(memory.boots.p90(expected: settings.boot.expected)).seconds
+        let surplus = max(0, capacity * Double(current - spare) - arrivals)
+        let left = max(0, (demand.waiting ?? 0) + (demand.held ?? 0) - surplus * lead / serviceSeconds)
+        let come = max(arrivals, demand.running ?? 0)
+        return min(requests, max(1, come + left * serviceSeconds / ShadowInterval.clearing))
     }
 }
 
@@ -114,7 +136,8 @@ struct HeadroomRule: Rule {
             return Proposal(target + spare, .headroom(replicas: spare))
         case .ratio(let share):
             // An objective has it in the capacity that it counts on.
-            guard !tick.isSteered, share > 0, let requests = tick.demand.requests.map({ $0 * (1 + share) }),
+            guard !tick.isSteered, share > 0,
+                let requests = (tick.pressing ?? tick.demand.requests).map({ $0 * (1 + share) }),
                 let needed = tick.replicas(for: requests), needed > target
             else { return nil }
             if let tolerable = tick.tolerable(requests, needed: needed, on: tick.current) { return tolerable }

@@ -60,6 +60,8 @@ package struct TickContext: Sendable {
     @Shared package var forecast: PoolForecast?
     /// Boots that are expected not to be over by the time at which one ordered now would be.
     package var lateBoots = 0
+    /// Requests that growth answers; `nil`: all that are there.
+    package var pressing: Double?
     /// `nil` where load sizes the pool and not an objective.
     @Shared package var choice: ShadowChoice?
 
