@@ -50,11 +50,11 @@ package struct ExpositionParser {
         precondition(position <= bytes.count + 1, "other bytes than before")
         while position < bytes.count {
             let start = position
-            var end = lineEnd(bytes, from: start)
-            position = end &+ 1
+            let lineFeed = lineEnd(bytes, from: start)
+            position = lineFeed &+ 1
             line &+= 1
             if hasEnded { throw .dataAfterEnd(line: line) }
-            if end > start, bytes[at: end - 1] == Byte.carriageReturn { end -= 1 }
+            let end = textEnd(bytes, from: start, to: lineFeed)
             do throws(SkippedLine.Reason) {
                 if let element = try element(bytes, start, end) { return element }
             } catch {
@@ -123,7 +123,7 @@ extension ExpositionParser {
         i &+= 1
         do throws(SkippedLine.Reason) {
             _ = try labelSet(bytes, &i, bytes.count, name: name)
-            return try sample(bytes, start, lineEnd(bytes, from: i)) != nil
+            return try sample(bytes, start, textEnd(bytes, from: i, to: lineEnd(bytes, from: i))) != nil
         } catch { return false }
     }
 

@@ -29,6 +29,11 @@ func lineEnd(_ bytes: Span<UInt8>, from start: Int) -> Int {
     return i
 }
 
+/// The same without the carriage return before it.
+func textEnd(_ bytes: Span<UInt8>, from start: Int, to lineFeed: Int) -> Int {
+    lineFeed > start && bytes[at: lineFeed &- 1] == Byte.carriageReturn ? lineFeed &- 1 : lineFeed
+}
+
 /// How many bytes from `a` on are as those from `b` on, at most `limit`; neither may reach the end within it.
 private func commonLength(_ bytes: Span<UInt8>, _ a: Int, _ b: Int, limit: Int) -> Int {
     var length = 0

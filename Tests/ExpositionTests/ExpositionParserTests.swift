@@ -108,6 +108,7 @@ import Testing
         arguments: [
             ("a 1\n\0b 2\n", .prometheusText, .nulByte(line: 2)), ("a\0 1", .prometheusText, .nulByte(line: 1)),
             ("a 1\nb{x=\"\n\nc 9\n\",y=\"\"} 3\n", .prometheusText, .lineFeedInValue(line: 2)),
+            ("b{x=\"new\r\nline\"} 3\r\n", .prometheusText, .lineFeedInValue(line: 1)),
             ("b{x=\"new\nline\"} 3\n# EOF\n", .openMetrics, .lineFeedInValue(line: 1)),
             ("a 1\n", .openMetrics, .missingEnd), ("", .openMetrics, .missingEnd),
             ("a 1\n# EO", .openMetrics, .missingEnd),
