@@ -119,7 +119,7 @@ let package = Package(
 
         .executableTarget(
             name: "benchmarks", dependencies: ["Fleet", "Exposition", "Forecast", "Policy", "Exporters", "Collectors"],
-            path: "Benchmarks", exclude: ["forecast", "policy", "run"], swiftSettings: strict),
+            path: "Benchmarks", exclude: ["forecast", "gateway", "policy", "run"], swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["Fleet"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("FleetTests", ["Fleet"]),
