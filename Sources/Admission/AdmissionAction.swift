@@ -52,6 +52,8 @@ package struct PoolDemand: Hashable, Sendable {
     package var isWaking: Bool
     /// Since when nothing has been held or in flight; `nil` while something is.
     package var idleSince: Timestamp?
+    /// For how long that has been so.
+    package var idleFor: Duration?
     /// Replicas that get requests.
     package var ready: Int
 }

@@ -61,6 +61,7 @@ struct PoolDesk: Sendable {
         PoolDemand(
             pool: id, held: queue.count, heldBodyBytes: heldBodyBytes, inFlight: inFlight, arrivals: arrivals,
             oldestWait: oldestSince.map { now - $0 }, isWaking: lease != nil, idleSince: idleSince,
+            idleFor: idleSince.map { now - $0 },
             ready: replicas.count { $0.isReady })
     }
 

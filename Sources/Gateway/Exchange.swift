@@ -101,7 +101,10 @@ final class Exchange {
         retryCount = head.value(.retryCount).flatMap { Int($0) } ?? 0
         identity = head.value(.idempotencyKey).map(stableHash)
         affinity = head.value(.session).map(stableHash)
-        patience = head.value(.patience).flatMap { Double($0) }.flatMap { $0 > 0 && $0 < 86_400 ? .seconds($0) : nil }
+        // A little less, so that an answer does not race with a client that gives up.
+        patience = head.value(.patience).flatMap { Double($0) }.flatMap {
+            $0 > 0 && $0 < 86_400 ? .seconds($0 - min(10, $0 / 10)) : nil
+        }
         bodyIsWhole = request.body == .done
         if case .length(let bytes) = request.body { announcedBytes = bytes } else { announcedBytes = nil }
         outgoing = worker.requestHead(head, request, id: passed.line.requestID)

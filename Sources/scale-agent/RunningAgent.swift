@@ -51,7 +51,7 @@ struct RunningAgent: Sendable {
             if let address = config.gateway?.controller, let reader {
                 ControllerClient(
                     url: address.url, token: address.token?.revealed, name: UUID().uuidString, reader: reader,
-                    transport: transport, logger: logger, now: Surroundings.now)
+                    transport: transport, logger: logger)
             } else { nil }
         gateway =
             if let gateway = config.gateway {

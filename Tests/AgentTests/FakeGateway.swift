@@ -51,6 +51,6 @@ final class FakeGateway: Sendable {
     static func demand(held: Int = 0, inFlight: Int = 0) -> PoolDemand {
         PoolDemand(
             pool: TestPool.id, held: held, heldBodyBytes: 0, inFlight: inFlight, arrivals: 0, oldestWait: nil,
-            isWaking: false, idleSince: nil, ready: 0)
+            isWaking: false, idleSince: nil, idleFor: nil, ready: 0)
     }
 }

@@ -9,7 +9,7 @@ package import Transport
 
 /// The controller of a gateway-only process: asked once a second, and at once when something is wanted.
 ///
-/// While it is away the gateway goes on with what it knows; who waits for a wake waits on.
+/// While it is away the gateway goes on with what it knows.
 package final class ControllerClient: GatewayController, Service {
     package let news: AsyncStream<FleetNews>
 
@@ -31,7 +31,6 @@ package final class ControllerClient: GatewayController, Service {
     private let name: String
     private let transport: HTTPTransport
     private let logger: Logger
-    private let now: @Sendable () -> Timestamp
     private let input: AsyncStream<FleetNews>.Continuation
     private let pokes: AsyncStream<Void>
     private let poke: AsyncStream<Void>.Continuation
@@ -39,8 +38,7 @@ package final class ControllerClient: GatewayController, Service {
 
     /// - Parameter name: tells this process from all other gateways, and from earlier ones of its own.
     package init(
-        url: String, token: String?, name: String, reader: NewsReader, transport: HTTPTransport, logger: Logger,
-        now: @escaping @Sendable () -> Timestamp
+        url: String, token: String?, name: String, reader: NewsReader, transport: HTTPTransport, logger: Logger
     ) {
         self.url = url
         headers =
@@ -49,7 +47,6 @@ package final class ControllerClient: GatewayController, Service {
         self.name = name
         self.transport = transport
         self.logger = logger
-        self.now = now
         (news, input) = AsyncStream.makeStream(of: FleetNews.self, bufferingPolicy: .bufferingNewest(4096))
         (pokes, poke) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         state = Mutex(State(reader: reader))
@@ -115,7 +112,7 @@ package final class ControllerClient: GatewayController, Service {
             let demand = state.demands[pool]
             let grace = state.reader.settings.pools[pool, default: PoolLimits()].idleGrace
             let isIdle = demand.map { demand in
-                !demand.isWaking && demand.idleSince.map { now() - $0 >= grace } ?? false
+                !demand.isWaking && demand.idleFor.map { $0 >= grace } ?? false
             }
             return GatewayReport.Pool(
                 pool: pool, held: demand?.held ?? 0, inFlight: demand?.inFlight ?? 0, arrivals: demand?.arrivals ?? 0,

@@ -19,6 +19,8 @@ extension GatewaySettings {
         limits.headTime = config.limits.headTime
         limits.idleTime = config.limits.idleTime
         limits.unreadTime = config.limits.unreadTime
+        // Nobody hears, so engines are waited for as long as requests are held.
+        if !config.endpoints.isEmpty { controllerPatience = .seconds(3600) }
         upstream.silentTime = config.limits.silentTime
         upstream.authorization = config.engineAuthorization?.revealed
     }
