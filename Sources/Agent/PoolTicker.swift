@@ -328,6 +328,7 @@ package struct PoolTicker: Sendable {
     /// Why requests that wait for a replica would do so in vain.
     private func wakeFailure(_ output: TickOutput) -> String? {
         for case .wakeFailed(_, let after) in output.events { return "no replica came within \(Int(after.seconds)) s" }
+        if output.supply?.current == 0, controller.memory.crashes > 1 { return "replicas break before they serve" }
         guard output.decision.current == 0, output.action?.action.isGrowth == true,
             case .failed(let error)? = outcome?.result
         else { return nil }

@@ -187,7 +187,8 @@ def test_the_client_of_yesterday_is_served_alike():
 
 def test_a_wake_that_takes_too_long_is_a_timeout_that_is_not_repeated(start_agent):
     port = free_port()
-    agent = start_agent(gateway(port, more="  heartbeat: 1s\n  hold: {budget: 2s, at_most: 3s}\n", fields=pool(boot=30)))
+    hold = "  heartbeat: 1s\n  hold: {budget: 2s, at_most: 3s}\n"
+    agent = start_agent(gateway(port, more=hold, fields=pool(boot=30)))
     eventually(lambda: get(agent.url + "/-/ready").status == 200)
     started = time.monotonic()
     with pytest.raises(openai.InternalServerError) as caught:
@@ -210,6 +211,16 @@ def test_a_wake_that_takes_too_long_is_a_timeout_that_is_not_repeated(start_agen
                 "content-type: application/json", "-d", '{"model": "llama", "prompt": "why"}'])
     assert gone.returncode == 28
     eventually(lambda: agent.metric("scale_agent_gateway_held_requests", pool="chat") == 0, 5, "it has left the queue")
+
+
+def test_replicas_that_break_as_they_start_fail_the_wake_early(start_agent):
+    port = free_port()
+    broken = pool().replace(f'["{sim_binary()}", --port,', f'["{sim_binary()}", --no-such-option, --port,')
+    agent = start_agent(gateway(port, fields=broken))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200)
+    with pytest.raises(openai.InternalServerError, match="break") as caught:
+        client(port, timeout=60, max_retries=0).chat.completions.create(model="llama", messages=MESSAGES)
+    assert (caught.value.status_code, caught.value.code) == (503, "wake_failed")
 
 
 def test_300_wait_for_one_start(start_agent):
@@ -269,12 +280,26 @@ def test_a_stream_whose_replica_dies_is_cut_and_not_ended(start_sim, closing, tm
     users = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="secret", timeout=20)
     with pytest.raises(openai.NotFoundError):
         users.chat.completions.create(model="other", messages=MESSAGES)
+    url = f"http://127.0.0.1:{port}/v1/completions"
+    body = '{"model": "llama", "prompt": "why", "max_tokens": 100, "stream": true}'
+    others = {"curl": ["-sSN", "--max-time", "30", "-H", "authorization: Bearer secret", "--json", body, url], "node": [
+        "-e", "fetch(process.argv[1], {method: 'POST', headers: {authorization: 'Bearer secret', 'content-type': "
+        "'application/json'}, body: process.argv[2]}).then(r => r.text()).catch(e => console.log(e.message))", url, body]}
+    started = {
+        name: subprocess.Popen([name, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for name, arguments in others.items() if shutil.which(name)}
     stream = users.chat.completions.create(model="llama", messages=MESSAGES, max_tokens=100, stream=True)
     next(iter(stream))
+    load = 'vllm:num_requests_running{'
+    eventually(lambda: any(line.startswith(load) and float(line.split()[-1]) == len(started) + 1
+                           for line in get(sim.url + "/metrics").text.splitlines()))
     sim.kill()
     with pytest.raises(Exception) as caught:
         list(stream)
     assert "Connection" in type(caught.value).__name__ or "Protocol" in type(caught.value).__name__, caught.value
+    said = {name: (process.communicate(timeout=30)[0], process.returncode) for name, process in started.items()}
+    assert said["curl"][1] == 18, "a partial transfer"
+    assert "node" not in said or said["node"][0].strip() == "terminated", said
 
 
 def test_a_gateway_of_its_own_wakes_through_its_controller_and_serves_without_it(start_agent, closing, tmp_path):
@@ -310,7 +335,8 @@ def test_a_request_waits_for_a_controller_that_comes_later(start_agent, closing,
     port, listen = free_port(), f"127.0.0.1:{free_port()}"
     config = tmp_path / "gateway.yaml"
     config.write_text(
-        f"listen: off\ngateway:\n  listen: 127.0.0.1:{port}\n  controller: http://{listen}\n  models: {{llama: chat}}\n")
+        f"listen: off\ngateway:\n  listen: 127.0.0.1:{port}\n  controller: http://{listen}\n"
+        "  models: {llama: chat}\n")
     alone = Process([agent_binary(), "run", "--config", config], tmp_path / "gateway.log")
     closing.append(alone)
     eventually(lambda: "the controller is away" in alone.log)
