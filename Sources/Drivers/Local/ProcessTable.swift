@@ -64,7 +64,8 @@ enum ProcessTable {
     static func marked(state: String, pool: PoolID, skipping: Set<pid_t>) -> [MarkedProcess] {
         pids().compactMap { pid in
             guard pid != getpid(), let before = stat(pid), !before.isZombie, !skipping.contains(before.session),
-                let environ = environment(of: before), let markers = ReplicaMarkers(environ: environ), markers.state == state,
+                let environ = environment(of: before), let markers = ReplicaMarkers(environ: environ),
+                markers.state == state,
                 markers.pool == pool,
                 // The pid still means the process whose environment was read.
                 let after = stat(pid), after.startTicks == before.startTicks
@@ -80,7 +81,9 @@ enum ProcessTable {
     /// and a replica that is missed then would be started twice: so a user's process is asked again.
     private static func environment(of process: ProcessStat) -> [UInt8]? {
         for attempt in 1...4 {
-            guard let bytes = read("/proc/\(process.pid)/environ", limit: 1 << 20, ownedBy: geteuid()) else { return nil }
+            guard let bytes = read("/proc/\(process.pid)/environ", limit: 1 << 20, ownedBy: geteuid()) else {
+                return nil
+            }
             // Threads of the kernel have no session, and never an environment.
             if !bytes.isEmpty || process.session == 0 || attempt == 4 { return bytes }
             usleep(1000)
