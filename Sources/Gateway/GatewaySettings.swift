@@ -16,7 +16,7 @@ package struct GatewaySettings: Sendable {
     /// would then go on to the next one.
     package var repeatsGenerations = false
     /// After which a wake has failed that the controller shows no sign of having heard.
-    package var controllerPatience: Duration = .seconds(60)
+    package var controllerPatience: Duration = .seconds(120)
     /// How long a stopping gateway waits for what is under way.
     package var drain: Duration = .seconds(60)
 

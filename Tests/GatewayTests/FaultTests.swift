@@ -177,6 +177,31 @@ import Testing
         }
     }
 
+    @Test("What a stale connection may have delivered goes to no other replica")
+    func staleAndGone() async throws {
+        try await RunningGateway.run { settings, _, _ in
+            settings.threads = 1
+        } _: { gateway in
+            let (bad, good) = (try await Origin(), try await Origin())
+            gateway.controller.serve(bad)
+            let client = try await gateway.request(chat(id: "one"))
+            let replica = try await bad.accept()
+            _ = try await replica.message()
+            try await replica.send(whole())
+            _ = try await client.message()
+            gateway.controller.serve(bad, good)
+            #expect(await eventually { await gateway.demand?.ready == 2 })
+            let busy = try await gateway.request(chat())
+            _ = try await good.accept().message()
+            try await client.send(chat(id: "two"))
+            #expect(try await replica.message()["x-request-id"] == "two")
+            try await bad.stop()
+            replica.reset()
+            #expect(try await client.message().status == 502)
+            busy.close()
+        }
+    }
+
     @Test("The connections of a replica that slept are not used again")
     func slept() async throws {
         try await RunningGateway.run { gateway in

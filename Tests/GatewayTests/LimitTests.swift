@@ -63,6 +63,8 @@ import Testing
     @Test("A body that comes slowly but steadily enough is awaited")
     func steadyBody() async throws {
         try await RunningGateway.run { settings, _, _ in
+            // One loop, so that both clients are looked at together.
+            settings.threads = 1
             settings.limits.bodyTime = .milliseconds(600)
             settings.limits.bodyBytesPerSecond = 1
         } _: { gateway in
