@@ -10,7 +10,7 @@ package struct PolicySettings: Hashable, Sendable, Codable {
     package var scaleToZero: ScaleToZero?
     /// Never more replicas than this.
     package var maximum = 1
-    /// Requests that one replica serves at once; `nil` learns it as the largest batch seen while requests waited.
+    /// Requests that one replica serves at once; `nil` learns it from batches seen while requests waited.
     package var capacity: Double?
     /// What the pool promises, and is sized by; `nil` sizes it by load, with the thresholds and delays below.
     package var objective: WaitObjective?

@@ -330,18 +330,33 @@ package struct PoolController: Sendable {
 
     /// Running requests are bounded by the engine's slots, and reach the bound while others wait. One reading with a
     /// queue shows nothing: every request waits for the next step of its engine.
+    ///
+    /// A replica that long prompts or a full KV cache hold up has its queue with fewer running. Where most replicas have one,
+    /// the capacity comes down to what runs meanwhile, in about ten minutes; to half of the largest batch at least, since a
+    /// queue may have another cause, which no number of replicas cures.
     private mutating func learnCapacity(_ observation: PoolObservation, _ supply: Supply, now: Timestamp) {
         guard settings.capacity == nil, observation.enginesAreReplicas else { return }
         let queueing = observation.engines.filter {
             $0.condition == .answering && ($0.waiting ?? 0) > 0 && supply.serving.place(of: $0.id) != nil
         }
         memory.queueing.track(queueing.map(\.id), now: now)
-        for engine in queueing {
+        let batches = queueing.compactMap { engine -> Double? in
             guard let running = engine.running, running > 0,
                 let since = engine.answeringSince, now - since >= settings.stableWindow,
                 let queueingSince = memory.queueing.since(engine.id), now - queueingSince >= settings.stableWindow
-            else { continue }
-            memory.learnedCapacity = max(memory.learnedCapacity ?? 0, running)
+            else { return nil }
+            return running
         }
+        guard let largest = batches.max() else { return }
+        let known = max(memory.learnedCapacity ?? 0, largest)
+        let most = max(memory.largestBatch ?? 0, known)
+        (memory.learnedCapacity, memory.largestBatch) = (known, most)
+        guard batches.count * 2 > supply.serving.count else { return }
+        let mean = batches.reduce(0, +) / Double(batches.count)
+        let share = min(1, settings.interval.seconds / Self.capacityMemory)
+        memory.learnedCapacity = max(min(known, most / 2), known + share * (mean - known))
     }
+
+    /// In seconds.
+    private static let capacityMemory = 600.0
 }

@@ -51,8 +51,10 @@ package struct PoolMemory: Hashable, Sendable, Codable {
     @AddedLater package var notices: [Notice] = []
     /// Replicas on which requests wait, by identifier.
     @AddedLater package var queueing: [Since] = []
-    /// The largest batch seen on a settled replica while requests waited there for long.
+    /// The batch of settled replicas while requests wait there for long: the largest, or less where most show less.
     package var learnedCapacity: Double?
+    /// The largest of them that was ever seen.
+    package var largestBatch: Double?
     /// What all engines together last told of their KV caches, in full ones, and of the tokens that they generate in a
     /// second.
     package var kvCaches: EngineSignal.Last?

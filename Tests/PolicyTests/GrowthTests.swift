@@ -110,6 +110,24 @@ import Testing
         #expect(pool.controller.memory.learnedCapacity == 16)
     }
 
+    @Test("a capacity that queues disprove comes down by half at most, and one that is exceeded goes up at once")
+    func unlearnsCapacity() {
+        var pool = VirtualPool(replicas: 2) {
+            $0.capacity = nil
+            ($0.minimum, $0.maximum) = (2, 2)
+        }
+        func learned(_ running: Double, for span: Duration) -> Double? {
+            (pool.running, pool.waiting) = (running, 4)
+            pool.run(span)
+            return pool.controller.memory.learnedCapacity
+        }
+        #expect(learned(32, for: .seconds(150)) == 16)
+        let slower = learned(22, for: .seconds(600)) ?? 0
+        #expect(slower > 12 && slower < 13.5)
+        #expect(learned(2, for: .seconds(3600)) == 8)
+        #expect(learned(30, for: .seconds(15)) == 15)
+    }
+
     @Test("a request that waits for the next engine step teaches no capacity")
     func capacityFromOneReading() {
         var pool = VirtualPool(replicas: 2) { $0.capacity = nil }
