@@ -182,6 +182,11 @@ import Testing
             let leaving = try #require(entries.first { $0.state == .draining })
             let now = try #require(ticker.snapshot.input?.now)
             #expect(leaving.leavesAt == now + pool.settings.drainDeadline)
+
+            // One that is called back is there for whoever waits, at once.
+            await pool.tick(&ticker, Int(ticker.snapshot.counters.ticks), load: 400)
+            #expect(ticker.snapshot.memory.draining.isEmpty)
+            #expect(link.report.pools.first?.replicas.map(\.state) == [.up, .up, .up, .up])
         }
     }
 

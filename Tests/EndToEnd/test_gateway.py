@@ -3,6 +3,7 @@ import asyncio
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -248,6 +249,20 @@ def test_300_wait_for_one_start(start_agent):
     watcher.join()
     assert len(answers) == 300 and all(answer.choices[0].message.content for answer in answers)
     assert len(set(seen)) == 1, f"one start, found {set(seen)}"
+
+
+def test_requests_that_come_while_the_last_replica_leaves_are_all_served(start_agent):
+    port = free_port()
+    agent = start_agent(gateway(port, settings="idle_grace: 0s", fields=pool(boot=1, after="1s")))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200)
+    seen, pauses = set(), random.Random(7)
+    for _ in range(10):
+        assert chat(port, timeout=30).choices[0].message.content
+        seen |= set(replicas(start_agent.state))
+        # Around the time that the idle rule, the cordon and the removal take together.
+        time.sleep(pauses.uniform(2, 6))
+    assert len(seen) > 1, f"it went to sleep in between, found {seen}"
+    assert agent.metric("scale_agent_drain_killed_requests_total") == 0
 
 
 def test_sigterm_finishes_what_runs_and_refuses_the_rest(start_sim, closing, tmp_path):

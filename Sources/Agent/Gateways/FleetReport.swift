@@ -59,6 +59,10 @@ extension FleetReport.Pool {
                 entry.state = .draining
                 let deadline = since + snapshot.settings.drainDeadline
                 entry.leavesAt = replica.leavesAt.map { min($0, deadline) } ?? deadline
+            } else if supply.draining.contains(replica.id) {
+                // The cloud takes it away, or it was called back just now.
+                entry.leavesAt = replica.leavesAt
+                entry.state = replica.leavesAt == nil ? .up : .draining
             } else if supply.serving.contains(replica.id) || supply.lost.contains(replica.id) {
                 entry.state = .up
             } else if supply.booting.contains(replica.id) {
