@@ -346,12 +346,12 @@ def test_a_gateway_of_its_own_wakes_through_its_controller_and_serves_without_it
     assert alone.wait(10) == 0
 
 
-def test_a_request_waits_for_a_controller_that_comes_later(start_agent, closing, tmp_path):
+def test_a_request_waits_for_a_controller_that_comes_later_and_the_model_sleeps_again(start_agent, closing, tmp_path):
     port, listen = free_port(), f"127.0.0.1:{free_port()}"
     config = tmp_path / "gateway.yaml"
     config.write_text(
         f"listen: off\ngateway:\n  listen: 127.0.0.1:{port}\n  controller: http://{listen}\n"
-        "  models: {llama: chat}\n")
+        "  models: {llama: chat}\n  pools: [{name: chat, idle_grace: 1s}]\n")
     alone = Process([agent_binary(), "run", "--config", config], tmp_path / "gateway.log")
     closing.append(alone)
     eventually(lambda: "the controller is away" in alone.log)
@@ -362,6 +362,8 @@ def test_a_request_waits_for_a_controller_that_comes_later(start_agent, closing,
     user.join(60)
     assert answers and answers[0]
     assert "the controller is back" in alone.log
+    eventually(lambda: not replicas(start_agent.state), 40, "the gateway elsewhere lets the last replica go")
+    assert chat(port).choices[0].message.content, "and wakes it again"
 
 
 def test_a_reload_takes_over_models_and_keys_and_cuts_nothing(start_agent, tmp_path):
