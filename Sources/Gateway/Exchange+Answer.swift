@@ -6,8 +6,6 @@ import NIOCore
 extension Exchange: UpstreamUser {
     /// Bodies up to this size go out in one piece with their head.
     private static let joined = 16 << 10
-    /// A pooled connection that breaks so soon, without a word, had been ended before it was written to.
-    private static let staleness: TimeAmount = .milliseconds(250)
 
     var takesMore: Bool { relay == .collect || (client?.isWritable ?? true) }
 
@@ -111,7 +109,8 @@ extension Exchange: UpstreamUser {
         guard let lost = upstream else { return }
         upstream = nil
         guard phase == .sent || phase == .answering else { return }
-        let isStale = loss == .closed && lost.isReused && !lost.heardOfAnswer && worker.now() - sentAt < Self.staleness
+        let isEarly = worker.now() - sentAt < TimeAmount(worker.settings.upstream.staleTime)
+        let isStale = loss == .closed && lost.isReused && !lost.heardOfAnswer && isEarly
         if phase == .sent, isStale, isRepeatable { return reconnect() }
         let isPassedOn = phase == .answering && relay != .collect
         failed(isPassedOn ? .midway : .unanswered)

@@ -85,6 +85,8 @@ package struct GatewaySettings: Sendable {
         /// which uvicorn, and so vLLM, ends them.
         package var idleConnections = 64
         package var idleTime: Duration = .seconds(4)
+        /// A pooled connection that breaks so soon after a request, without a word, had been ended before.
+        package var staleTime: Duration = .milliseconds(250)
         package var probeTime: Duration = .seconds(20)
         package var head = HeadLimits()
         /// Sent instead of the client's `Authorization`, such as `Bearer x`. Never logged.

@@ -51,9 +51,8 @@ import Testing
     @Test("A replica that nobody listens at has seen nothing, so the next one gets the request")
     func unreachable() async throws {
         try await RunningGateway.run { gateway in
-            let (gone, good) = (try await Origin(), try await Origin())
-            try await gone.stop()
-            gateway.controller.serve(gone, good)
+            let good = try await Origin()
+            gateway.controller.tell([RunningGateway.nobody, good.url])
             for _ in 0..<2 {
                 let client = try await gateway.request(chat())
                 let replica = try await good.accept()
@@ -138,7 +137,7 @@ import Testing
             // Asked again, and gone for good.
             let again = try await first.accept()
             _ = try await again.message()
-            try await first.stop()
+            gateway.controller.tell([RunningGateway.nobody])
             again.close()
             #expect(await gateway.demand?.held == 1)
             gateway.controller.serve(second)
@@ -157,6 +156,7 @@ import Testing
     func stale() async throws {
         try await RunningGateway.run { settings, _, _ in
             settings.threads = 1
+            settings.upstream.staleTime = .seconds(60)
         } _: { gateway in
             let origin = try await Origin()
             gateway.controller.serve(origin)
@@ -181,6 +181,7 @@ import Testing
     func staleAndGone() async throws {
         try await RunningGateway.run { settings, _, _ in
             settings.threads = 1
+            settings.upstream.staleTime = .seconds(60)
         } _: { gateway in
             let (bad, good) = (try await Origin(), try await Origin())
             gateway.controller.serve(bad)

@@ -56,6 +56,9 @@ final class TestController: GatewayController {
 
 /// A gateway before one pool, `p`, that serves the model `m`; it trusts replicas without a ladder unless told otherwise.
 final class RunningGateway: Sendable {
+    /// A port that nobody listens on, and that no test is given by chance.
+    static let nobody = "http://127.0.0.1:1"
+
     let controller: TestController
     let addresses: [SocketAddress]
     let server: GatewayServer
