@@ -32,7 +32,20 @@ struct GatewayService: Service {
         self.requests = requests
         self.logger = logger
         self.publish = publish
+        Self.allowFiles(forConnections: settings.limits.connections, logger)
         shown = settings.listeners.map { "\($0.address)" }.joined(separator: ", ")
+    }
+
+    /// A request on its way takes two connections. Processes begin with 1,024 files and may have more.
+    private static func allowFiles(forConnections connections: Int, _ logger: Logger) {
+        let wanted = rlim_t(2 * connections + 512)
+        var limit = rlimit()
+        guard getrlimit(.init(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < wanted else { return }
+        limit.rlim_cur = min(wanted, limit.rlim_max)
+        guard setrlimit(.init(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < wanted else { return }
+        logger.notice(
+            "this process may open few files for so many connections",
+            metadata: ["files": "\(limit.rlim_cur)", "connections": "\(connections)"])
     }
 
     /// - Throws: `StartError` with what is wrong; the keys then stay as they are.
