@@ -283,6 +283,20 @@ def test_sigterm_finishes_what_runs_and_refuses_the_rest(start_sim, closing, tmp
     assert "cut=0" in alone.log and "path=/v1/chat/completions status=200 outcome=" in alone.log
 
 
+def test_sigterm_of_everything_lets_streams_end_and_replicas_run(start_agent):
+    port = free_port()
+    agent = start_agent(gateway(port, fields=pool(after="60s", outlives=True)))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200)
+    stream = chat(port, stream=True, max_tokens=120)
+    next(iter(stream))
+    agent.send(signal.SIGTERM)
+    eventually(lambda: pytest.raises(OSError, get, f"http://127.0.0.1:{port}/health"), 5, "it listens no more")
+    assert agent.runs()
+    assert list(stream)[-1].choices[0].finish_reason
+    assert agent.wait(10) == 0
+    assert len(replicas(start_agent.state)) == 1
+
+
 def test_a_stream_whose_replica_dies_is_cut_and_not_ended(start_sim, closing, tmp_path):
     sim = start_sim("--served-model-name", "llama", "--decode-tokens-per-second", "10")
     port = free_port()
