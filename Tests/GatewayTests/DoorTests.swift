@@ -61,6 +61,12 @@ import Testing
                 #expect(seen.status == knock.status, "\(knock.what)")
                 #expect(knock.code.isEmpty ? seen.body.isEmpty : seen.body.contains(knock.code), "\(knock.what)")
             }
+            let counted = await gateway.server.numbers()?.requests
+            #expect(counted?["401 invalid_api_key"] == 5 && counted?["405 method_not_allowed"] == 1)
+            let long = chat(
+                path: "/" + String(repeating: "x", count: 1000), id: "long", fields: "x-api-key: secret\r\n")
+            #expect(try await gateway.ask(long).status == 404)
+            #expect(await gateway.line("long")?.path.utf8.count == 256)
             // HEAD has no body to read.
             let client = try await gateway.request("HEAD /health HTTP/1.1\r\nHost: g\r\n\r\n\(Self.get)")
             #expect(try await client.read(through: "\r\n\r\n").contains("200 OK"))

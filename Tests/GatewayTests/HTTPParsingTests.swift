@@ -57,6 +57,7 @@ import Testing
         ("\(post)Content-Length: 1\r\nContent-Length: 2\r\n\r\n", .contentLength),
         ("\(post)Content-Length: 1, 1\r\n\r\n", .contentLength),
         ("\(post)Content-Length: +1\r\n\r\n", .contentLength),
+        ("\rX\(get)\r\n", .startLine),
         ("\(post)Content-Length: -1\r\n\r\n", .contentLength),
         ("\(post)Content-Length: 0x1\r\n\r\n", .contentLength),
         ("\(post)Content-Length:\r\n\r\n", .contentLength),

@@ -112,6 +112,28 @@ import Testing
         }
     }
 
+    @Test("A client that does not read its answers gets no more of them, until it does")
+    func unreadAnswers() async throws {
+        let count = 600
+        try await RunningGateway.run { settings, _, admission in
+            settings.threads = 1
+            // A long answer, so that few are more than the system takes.
+            admission.models[String(repeating: "x", count: 64 << 10)] = pool
+        } _: { gateway in
+            let models = "GET /v1/models HTTP/1.1\r\nHost: g\r\n\r\n"
+            let answer = try await gateway.ask(models)
+            let client = try await gateway.client()
+            client.reads(false)
+            try await client.send(String(repeating: models, count: count))
+            #expect(await eventually { gateway.logged.count > 1 })
+            // By then all would be answered that is going to be.
+            for _ in 0..<3 { _ = try await gateway.ask("GET /health HTTP/1.1\r\nHost: g\r\n\r\n") }
+            #expect(gateway.logged.count < count / 2)
+            client.reads(true)
+            for _ in 0..<count { #expect(try await client.message().body.utf8.count == answer.body.utf8.count) }
+        }
+    }
+
     @Test("Connections over the limit are turned away with an error")
     func connections() async throws {
         try await RunningGateway.run { settings, _, _ in

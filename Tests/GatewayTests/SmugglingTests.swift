@@ -67,6 +67,13 @@ import Testing
                 // Not a second answer, to what was hidden.
                 #expect(await client.rest() == "", "\(attack.what)")
             }
+            // All of them are counted, and told in short lines.
+            let counted = await gateway.server.numbers()?.requests ?? [:]
+            for status in [400, 414, 431, 505] {
+                #expect(counted["\(status) bad_request"] == Self.attacks.count { $0.status == status })
+            }
+            #expect(gateway.logged.count == Self.attacks.count)
+            #expect(gateway.logged.allSatisfy { $0.path.utf8.count < 32 && $0.remote != nil })
             // The first that a replica sees is this one.
             let client = try await gateway.request(chat(id: "honest"))
             #expect(try await origin.accept().message()["x-request-id"] == "honest")

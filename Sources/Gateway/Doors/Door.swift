@@ -32,6 +32,9 @@ struct Door {
         case pass(Passed)
     }
 
+    /// What is logged and told of a method and of a path, which may be as long as a head.
+    private static let loggedBytes = 256
+
     let settings: GatewaySettings
     let keys: KeyRing?
     /// Sorted; those that the gateway knows, asleep or not.
@@ -43,8 +46,8 @@ struct Door {
     ) -> Decision {
         let path = head.text(request.path)
         var line = RequestLine(
-            requestID: usableID(head) ?? newID(), method: head.text(head.method), path: path,
-            remote: remote)
+            requestID: usableID(head) ?? newID(), method: head.text(head.method.prefix(Self.loggedBytes)),
+            path: head.text(request.path.prefix(Self.loggedBytes)), remote: remote)
         func refuse(_ error: ClientError) -> Decision {
             line.status = error.status
             line.outcome = error.code
@@ -70,7 +73,7 @@ struct Door {
             }
         }
         guard let inference = InferencePath.named(path) ?? (settings.extraPaths.contains(path) ? InferencePath() : nil)
-        else { return refuse(ClientError(404, "not_found", "no inference path: \(line.method) \(path)")) }
+        else { return refuse(ClientError(404, "not_found", "no inference path: \(line.method) \(line.path)")) }
         guard line.method == "POST" else {
             return refuse(ClientError(405, "method_not_allowed", "\(path) takes POST"))
         }

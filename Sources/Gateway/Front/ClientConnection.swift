@@ -93,7 +93,9 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         unwritableSince = context.channel.isWritable ? nil : .now()
-        if context.channel.isWritable { exchange?.clientBecameWritable() }
+        guard context.channel.isWritable else { return }
+        exchange?.clientBecameWritable()
+        resume()
     }
 
     func channelInactive(context: ChannelHandlerContext) { gone() }
@@ -113,12 +115,16 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
 
     private var wantsRead: Bool {
         switch phase {
-        case .idle, .head, .lingering: true
+        case .idle, .head: takesRequests
+        case .lingering: true
         case .body: exchange?.wantsBody ?? true
         case .answer: input.readableBytes < Self.readAhead
         case .closed: false
         }
     }
+
+    /// A client that does not read its answers gets no further ones, and nothing that it sends is kept for them.
+    private var takesRequests: Bool { isStream || isWritable }
 
     /// Goes on with what was left unread, for the exchange takes more now.
     func resume() {
@@ -138,6 +144,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
             while input.readableBytes > 0 {
                 switch phase {
                 case .idle, .head:
+                    guard takesRequests else { return }
                     if upgrade != nil, try !isHTTP1() { return }
                     if phase == .idle { enter(.head) }
                     guard let head = try parser.next(&input) else { return }
@@ -153,8 +160,17 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
             input = ByteBuffer()
         } catch {
             if let exchange { return exchange.refuseBody(ClientError(error)) }
-            answer(ClientError(error), id: worker.makeRequestID(), closes: true)
+            refuse(ClientError(error))
         }
+    }
+
+    /// Answers what is no request that could be read.
+    private func refuse(_ error: ClientError) {
+        var line = RequestLine(requestID: worker.makeRequestID(), method: "", path: "", remote: remote)
+        line.status = error.status
+        line.outcome = error.code
+        answer(error, id: line.requestID, closes: true)
+        worker.count(line)
     }
 
     /// Whether the first bytes are not HTTP/2's preface; hands the connection over when they are.
@@ -195,7 +211,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
         case .refuse(let error, let line):
             let keeps = keepsConnection(head) && isShort(request.body) && !request.expectsContinue
             answer(error, id: line.requestID, closes: !keeps)
-            worker.log?(line)
+            worker.count(line)
         case .pass(let passed):
             enter(isDone ? .answer : .body)
             let exchange = Exchange(
@@ -333,7 +349,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
             if time > TimeAmount(limits.idleTime) || worker.isDraining { context?.close(promise: nil) }
         case .head:
             guard time > TimeAmount(limits.headTime) else { return }
-            answer(.headTimeout, id: worker.makeRequestID(), closes: true)
+            refuse(.headTimeout)
         case .body:
             guard !isPaused else { return restartBodyClock() }
             let earned = Double(bodyBytes - bodyClockBytes) / Double(limits.bodyBytesPerSecond)

@@ -49,7 +49,7 @@ struct HeadParser {
     static func parse(_ bytes: [UInt8], _ kind: Kind, maximumFields: Int) throws(HTTPFault) -> MessageHead {
         var head = MessageHead(bytes: [])
         try bytes.withUnsafeBufferPointer { (bytes) throws(HTTPFault) in
-            var start = kind == .request && bytes[0] == 0x0D ? 2 : 0
+            var start = kind == .request && bytes.count > 1 && bytes[0] == 0x0D && bytes[1] == 0x0A ? 2 : 0
             var end = lineEnd(bytes, start)
             switch kind {
             case .request: try requestLine(bytes, start..<end, &head)

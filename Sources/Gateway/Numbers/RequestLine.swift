@@ -3,6 +3,7 @@ import Fleet
 /// One request as its log line tells it. Times count from the end of its head.
 package struct RequestLine: Sendable {
     package var requestID: String
+    /// At most 256 bytes of each; empty where no request could be read.
     package var method: String
     package var path: String
     /// The client's address; nil on a Unix socket.
@@ -29,7 +30,8 @@ package struct RequestLine: Sendable {
 
     /// In logfmt. What clients wrote is quoted where it could be taken for something else.
     package var text: String {
-        var text = "request_id=\(requestID) method=\(method) path=\(quoted(path)) status=\(status) outcome=\(outcome)"
+        var text =
+            "request_id=\(requestID) method=\(quoted(method)) path=\(quoted(path)) status=\(status) outcome=\(outcome)"
         if let remote { text += " remote=\(remote)" }
         if let key { text += " key=\(quoted(key))" }
         if let model { text += " model=\(quoted(model))" }
