@@ -60,6 +60,10 @@ final class Exchange {
     /// Whether all that was sent to a replica is still in `outgoing`.
     var isRepeatable = true
     private var scanned = BodyScan()
+    /// Instead, where the body is a form.
+    private var form: FormScan?
+    /// Whether the head says in two ways, or in an odd one, what the body is.
+    private let hasOddType: Bool
     private let headBytes: Int
     private(set) var sentAt = NIODeadline.uptimeNanoseconds(0)
     /// Whether a replica may have seen the request in this attempt, over a connection that broke.
@@ -107,6 +111,10 @@ final class Exchange {
         }
         bodyIsWhole = request.body == .done
         if case .length(let bytes) = request.body { announcedBytes = bytes } else { announcedBytes = nil }
+        let types = head.fields.filter { $0.kind == .contentType }
+        let type = types.first.map { head.text($0.value) } ?? ""
+        form = FormScan(contentType: type)
+        hasOddType = types.count > 1 || form == nil && type.lowercased().contains("multipart/")
         outgoing = worker.requestHead(head, request, id: passed.line.requestID)
         headBytes = outgoing.readableBytes
     }
@@ -137,9 +145,19 @@ final class Exchange {
 
     var allowsReuse: Bool { bodyIsWhole }
 
+    /// Reads on when the request has long been let in: what its body says last may belie what was let in.
     func scan(_ payload: UnsafeRawBufferPointer) {
-        if phase == .reading { scanned.read(payload) }
+        if form == nil { scanned.read(payload) } else { form?.read(payload) }
     }
+
+    /// Whether an engine may serve another model than the one that is let in, as far as the body is known.
+    var isAmbiguous: Bool {
+        if hasOddType || scanned.isAmbiguous || form?.isAmbiguous == true { return true }
+        guard phase != .reading, let model = namedModel else { return false }
+        return model != line.model
+    }
+
+    private var namedModel: String? { form == nil ? scanned.model : form?.model }
 
     func body(_ wire: ByteBuffer, payload: Int, isLast: Bool) {
         var wire = wire
@@ -172,8 +190,7 @@ final class Exchange {
         let isFull = !wantsBody
         let needsStream = path.streaming == .onRequest
         guard bodyIsWhole || isFull || scanned.model != nil && (!needsStream || scanned.stream != nil) else { return }
-        let named = scanned.model ?? (scanned.isObject ? nil : multipartModel(outgoing))
-        guard let model = named ?? (worker.door.models.count == 1 ? worker.door.models[0] : nil) else {
+        guard let model = namedModel ?? (worker.door.models.count == 1 ? worker.door.models[0] : nil) else {
             let error =
                 bodyIsWhole
                 ? ClientError(400, "missing_model", "the body names no model")
@@ -397,20 +414,4 @@ final class Exchange {
 /// FNV-1a: the same on every gateway, so that they agree on where a session belongs.
 private func stableHash(_ text: String) -> UInt64 {
     text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-}
-
-/// The `model` part of a form, as audio paths take it.
-private func multipartModel(_ request: ByteBuffer) -> String? {
-    let bytes = Array(request.readableBytesView)
-    func find(_ text: String, from start: Int) -> Int? {
-        let pattern = Array(text.utf8)
-        guard start + pattern.count <= bytes.count else { return nil }
-        return (start...bytes.count - pattern.count).first { index in
-            bytes[index] == pattern[0] && bytes[index..<index + pattern.count].elementsEqual(pattern)
-        }
-    }
-    guard let name = find("name=\"model\"", from: 0), let start = find("\r\n\r\n", from: name),
-        let end = find("\r\n", from: start + 4), end - start < 4 + BodyScan.maximumNameBytes
-    else { return nil }
-    return String(decoding: bytes[start + 4..<end], as: UTF8.self)
 }

@@ -250,6 +250,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
         if let exchange {
             if isDone { enter(.answer) }
             guard bodyBytes <= worker.settings.limits.bodyBytes else { return exchange.refuseBody(.bodyTooLarge) }
+            // Before its last bytes are passed on, so that no engine gets such a body whole.
+            guard !exchange.isAmbiguous else { return exchange.refuseBody(.ambiguousBody) }
             exchange.body(wire, payload: payload, isLast: isDone)
         } else if isDone {
             enter(.idle)
@@ -368,6 +370,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
 extension ClientError {
     static let bodyTooLarge = ClientError(
         413, "request_too_large", "the request's body is larger than is accepted here")
+    static let ambiguousBody = ClientError(
+        400, "ambiguous_body", "the body names model or stream twice, or in a way that engines may read differently")
     static let headTimeout = ClientError(408, "request_timeout", "the request's head took too long")
     static let bodyTimeout = ClientError(408, "request_timeout", "the request's body took too long")
 }

@@ -1,10 +1,11 @@
 /// Reads `model` and `stream` out of a JSON object as it comes, without keeping any of it.
 ///
-/// Only keys of the outermost object count, spelled without escapes; of several equal ones, the first does. What is
-/// wrong with the JSON otherwise is for the engine to say.
+/// Only keys of the outermost object count. One that comes twice, or is spelled so that only some readers know it, makes
+/// the body ambiguous. What is wrong with the JSON otherwise is for the engine to say.
 struct BodyScan {
     private enum State {
-        case start, beforeKey, key, afterKey, beforeValue, value, string, escape, literal, closed, noObject
+        case start, beforeKey, key, keyEscape, keyUnicode, afterKey, beforeValue, value, string, escape, literal,
+            closed, noObject
     }
 
     /// Longer names than this are no model's.
@@ -12,17 +13,22 @@ struct BodyScan {
 
     private(set) var model: String?
     private(set) var stream: Bool?
+    /// Whether engines may read another model, or another way to answer, than is read here.
+    private(set) var isAmbiguous = false
     private var state = State.start
     private var depth = 0
     private var key: [UInt8] = []
     private var wanted: Wanted?
     private var text: [UInt8] = []
-    private var inKey = false
+    private var keyIsEscaped = false
+    private var digits: [UInt8] = []
+    private var hasModel = false
+    private var hasStream = false
 
     private enum Wanted { case model, stream }
 
     /// Whether more bytes cannot tell more.
-    var isComplete: Bool { model != nil && stream != nil || state == .closed || state == .noObject }
+    var isComplete: Bool { isAmbiguous || state == .closed || state == .noObject }
     var isObject: Bool { state != .noObject && state != .start }
 
     mutating func read(_ bytes: UnsafeRawBufferPointer) {
@@ -42,21 +48,34 @@ struct BodyScan {
             case .beforeKey:
                 if byte == UInt8(ascii: "\"") {
                     key.removeAll(keepingCapacity: true)
+                    keyIsEscaped = false
                     state = .key
                 } else if byte == UInt8(ascii: "}") {
                     state = .closed
                 }
             case .key:
                 if byte == UInt8(ascii: "\"") {
+                    keyEnded()
                     state = .afterKey
                 } else if byte == UInt8(ascii: "\\") {
-                    inKey = true
-                    state = .escape
+                    keyIsEscaped = true
+                    state = .keyEscape
                 } else if key.count <= 8 {
                     key.append(byte)
                 }
+            case .keyEscape:
+                digits.removeAll(keepingCapacity: true)
+                // The other escapes stand for bytes that are in no wanted key.
+                if byte != UInt8(ascii: "u"), key.count <= 8 { key.append(0) }
+                state = byte == UInt8(ascii: "u") ? .keyUnicode : .key
+            case .keyUnicode:
+                digits.append(byte)
+                if digits.count == 4 {
+                    let value = UInt16(String(decoding: digits, as: UTF8.self), radix: 16) ?? 0
+                    if key.count <= 8 { key.append(UInt8(exactly: value) ?? 0) }
+                    state = .key
+                }
             case .escape:
-                if inKey { key = Array("escaped".utf8) + [0] }
                 if wanted == .model {
                     // PHP writes a slash so.
                     if byte == UInt8(ascii: "/") || byte == UInt8(ascii: "\\") {
@@ -65,12 +84,9 @@ struct BodyScan {
                         wanted = nil
                     }
                 }
-                state = inKey ? .key : .string
-                inKey = false
+                state = .string
             case .afterKey:
                 if byte == UInt8(ascii: ":") {
-                    wanted = key.elementsEqual("model".utf8) && model == nil ? .model : nil
-                    if key.elementsEqual("stream".utf8), stream == nil { wanted = .stream }
                     text.removeAll(keepingCapacity: true)
                     state = .beforeValue
                 }
@@ -119,6 +135,21 @@ struct BodyScan {
                 }
             }
             index += 1
+        }
+    }
+
+    /// Some engines' languages match keys in any case, most take the last of several, and all read escapes.
+    private mutating func keyEnded() {
+        wanted = nil
+        let name = key.map(lowercase)
+        if name.elementsEqual("model".utf8) {
+            isAmbiguous = keyIsEscaped || key != name || hasModel
+            hasModel = true
+            wanted = .model
+        } else if name.elementsEqual("stream".utf8) {
+            isAmbiguous = keyIsEscaped || key != name || hasStream
+            hasStream = true
+            wanted = .stream
         }
     }
 
