@@ -40,11 +40,16 @@ package struct WorkMeter: Hashable, Sendable, Codable {
     private var last: Timestamp?
     /// Whether the latest arrivals tell by how much the queue grew; optional, as meters that were stored earlier lack it.
     private(set) var knowsGrowth: Bool?
+    /// Requests at once by which the queue grew, in the mean of an interval.
+    private var growth: Double?
 
     /// Until something is known, a request runs this long; it weighs as much as five requests.
     private static let (usualSeconds, weight) = (30.0, 5.0)
     /// What is older counts for less than a third, in seconds.
     private static let memory = 600.0
+    /// Growth is told over this many seconds at least: of a single request that comes half a second after the last tick
+    /// nobody can say that two come in every second.
+    private static let shortest = 15.0
 
     package init() {}
 
@@ -60,7 +65,7 @@ package struct WorkMeter: Hashable, Sendable, Codable {
         let elapsed = last.map { (now - $0).seconds } ?? 0
         last = now
         guard demand.sample != nil else {
-            (waiting, knowsGrowth) = (nil, false)
+            (waiting, knowsGrowth, growth) = (nil, false, nil)
             return (nil, nil)
         }
         let isNext = elapsed > 0 && elapsed <= interval.seconds * 4
@@ -68,8 +73,14 @@ package struct WorkMeter: Hashable, Sendable, Codable {
         let before = isNext ? waiting : nil
         let queue = (demand.waiting ?? 0) + (demand.held ?? 0)
         (waiting, knowsGrowth) = (queue, before != nil)
-        let growth = before.map { (queue - $0) * serviceSeconds / elapsed } ?? 0
-        return (max(0, (demand.running ?? 0) + growth), queue * serviceSeconds / interval.seconds)
+        growth = before.map { before in
+            let latest = (queue - before) * serviceSeconds / elapsed
+            let period = max(interval.seconds, Self.shortest)
+            guard elapsed < period else { return latest }
+            let mean = growth ?? 0
+            return mean + (latest - mean) * elapsed / period
+        }
+        return (max(0, (demand.running ?? 0) + (growth ?? 0)), queue * serviceSeconds / interval.seconds)
     }
 
     private mutating func learn(_ observation: PoolObservation, _ elapsed: Double) {

@@ -121,6 +121,22 @@ import Testing
         #expect(pool.controller.memory.wake?.cause == .requests)
     }
 
+    @Test(
+        "one request is one, however short the interval and however soon after a tick it comes",
+        arguments: [Sizing.thresholds, .objective], [(1, 1000), (15, 15_000), (15, 200)])
+    func single(sizing: Sizing, beat: (interval: Int, since: Int)) {
+        var pool = VirtualPool(replicas: 0, by: sizing) {
+            ($0.minimum, $0.scaleToZero) = (0, .init(after: Self.after))
+            ($0.interval, $0.capacity) = (.seconds(beat.interval), 8)
+        }
+        pool.held = 0
+        pool.run(.seconds(120))
+        pool.now = pool.now - .seconds(beat.interval) + .milliseconds(beat.since)
+        (pool.held, pool.wake) = (1, pool.now)
+        pool.run(.seconds(60))
+        #expect(pool.size == 1)
+    }
+
     @Test("a victim that drains is taken back when somebody asks")
     func drains() throws {
         var pool = pool(replicas: 1)
