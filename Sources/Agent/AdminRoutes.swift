@@ -58,7 +58,7 @@ package struct AdminRoutes: Sendable {
         router.get("/api/v1/recommendation") { request, _ in recommendation(request) }
         router.get("/-/healthy") { _, _ in text(.ok, "healthy\n") }
         router.get("/-/ready") { _, _ in ready() }
-        router.post("/-/reload") { _, _ in await reloaded() }
+        router.post("/-/reload") { request, _ in await reloaded(request) }
         router.post("/-/wake") { request, _ in wake(request) }
         router.get("/api/v1/replicas") { request, _ in replicas(request) }
         router.post("/api/v1/demand") { request, _ in await demand(request) }
@@ -106,8 +106,8 @@ package struct AdminRoutes: Sendable {
         return text(.serviceUnavailable, "no decision yet: \(waiting.joined(separator: ", "))\n")
     }
 
-    private func reloaded() async -> Response {
-        guard mayChange else {
+    private func reloaded(_ request: Request) async -> Response {
+        guard mayChange, isFromHere(request) else {
             return text(.forbidden, "reload is served on loopback addresses only; send SIGHUP instead\n")
         }
         return switch await reload() {
@@ -160,10 +160,24 @@ package struct AdminRoutes: Sendable {
 
     /// The time it takes does not depend on which bytes are right.
     private func isTrusted(_ request: Request) -> Bool {
-        if mayChange { return true }
+        if mayChange, isFromHere(request) { return true }
         guard let token, let given = request.headers[.authorization] else { return false }
         let (a, b) = (Array("Bearer \(token)".utf8), Array(given.utf8))
         return a.count == b.count && zip(a, b).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+
+    private func isFromHere(_ request: Request) -> Bool {
+        Self.isFromHere(authority: request.head.authority, origin: request.headers[.origin])
+    }
+
+    /// Whether a program of this host asks, not a page that a browser of this host shows, whatever name leads it here.
+    static func isFromHere(authority: String?, origin: String?) -> Bool {
+        guard let authority else { return origin == nil }
+        if let origin, origin != "http://\(authority)" { return false }
+        let port = authority.hasSuffix("]") ? nil : authority.lastIndex(of: ":")
+        let host = authority[..<(port ?? authority.endIndex)].lowercased()
+        if host == "localhost" || host == "[::1]" { return true }
+        return host.hasPrefix("127.") && host.allSatisfy { $0 == "." || $0.isASCII && $0.isNumber }
     }
 
     private func untrusted() -> Response {

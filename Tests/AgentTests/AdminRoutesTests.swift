@@ -149,6 +149,33 @@ import Testing
         #expect(wakes.take(TestPool.id) == TestPool.start && wakes.take(TestPool.id) == nil)
     }
 
+    @Test(
+        "a page that a browser of this host shows can change nothing",
+        arguments: [
+            ("localhost:9839", nil, true), ("127.0.0.1:9839", nil, true), ("[::1]:9839", nil, true),
+            ("[::1]", nil, true),
+            ("LOCALHOST", nil, true), ("127.0.0.1:9839", "http://127.0.0.1:9839", true),
+            ("127.0.0.1:9839", "https://pages.example", false), ("127.0.0.1:9839", "http://localhost:3000", false),
+            ("127.0.0.1:9839", "null", false), ("pages.example:9839", nil, false),
+            ("pages.example:9839", "http://pages.example:9839", false), ("127.pages.example", nil, false),
+        ] as [(String, String?, Bool)])
+    func pages(host: String, origin: String?, isHeard: Bool) async throws {
+        #expect(AdminRoutes.isFromHere(authority: host, origin: origin) == isHeard)
+    }
+
+    @Test(
+        "what a page asks for is refused",
+        arguments: [("/-/wake?pool=chat", true), ("/-/reload", true), ("/api/v1/replicas", false)])
+    func foreign(uri: String, isPost: Bool) async throws {
+        let wakes = WakeBoard()
+        let method: HTTPRequest.Method = isPost ? .post : .get
+        for (origin, status) in [("http://pages.example", 403), ("http://localhost", isPost ? 0 : 200)] {
+            let seen = try await answer(uri, [.origin: origin], method: method, wakes: wakes).status.code
+            #expect(status == 0 ? seen < 300 : seen == status)
+            if status == 403 { #expect(wakes.take(TestPool.id) == nil) }
+        }
+    }
+
     @Test("an unknown path is not found", arguments: ["/nothing", "/metrics/", "/api/v1", "/-/quit"])
     func unknown(uri: String) async throws {
         let found = try await answer(uri).status
