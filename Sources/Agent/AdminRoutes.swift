@@ -152,7 +152,7 @@ package struct AdminRoutes: Sendable {
     }
 
     private func report(_ report: FleetReport?) -> Response {
-        guard let json = try? JSONEncoder().encode(report ?? FleetReport(pools: [])) else {
+        guard let json = try? JSONEncoder().encode(report ?? FleetReport(now: now(), pools: [])) else {
             return text(.internalServerError, "the report cannot be written\n")
         }
         return body(Array(json), type: "application/json; charset=utf-8")

@@ -52,16 +52,22 @@ final class Gatekeeper: Sendable {
         state.withLock { state in
             let event: AdmissionEvent
             switch news {
-            case .replicas(let pool, let replicas):
+            case .replicas(let pool, let replicas, let theirs):
                 state.endpoints = state.endpoints.filter { $0.key.pool != pool }
                 for replica in replicas {
                     let destination = Destination(pool: pool, replica: replica.observed.id)
                     state.endpoints[destination] = replica.endpoint.flatMap { Endpoint($0) }
                 }
-                let observed = replicas.map(\.observed)
+                let observed = replicas.map { replica in
+                    guard case .draining(let deadline) = replica.observed.state else { return replica.observed }
+                    var observed = replica.observed
+                    observed.state = .draining(by: clock.moment(deadline, by: theirs))
+                    return observed
+                }
                 state.watch.heard(of: pool, replicas: observed, now: clock.now)
                 event = .replicas(pool, observed)
-            case .boot(let pool, let outlook):
+            case .boot(let pool, var outlook, let theirs):
+                outlook.readyAt = outlook.readyAt.map { clock.moment($0, by: theirs) }
                 state.watch.heard(of: pool, replicas: nil, now: clock.now)
                 event = .boot(pool, outlook)
             case .wakeFailed(let pool, let reason): event = .wakeFailed(pool, reason: reason)
@@ -210,4 +216,12 @@ struct SteadyClock: Sendable {
     }
 
     var now: Timestamp { start + .nanoseconds((NIODeadline.now() - startedAt).nanoseconds) }
+
+    /// A moment by another clock, which shows `theirs` now; a year away at most.
+    func moment(_ moment: Timestamp, by theirs: Timestamp?) -> Timestamp {
+        guard let theirs else { return moment }
+        let year: Int64 = 365 * 86_400_000
+        let (left, isFar) = moment.millisecondsSince1970.subtractingReportingOverflow(theirs.millisecondsSince1970)
+        return now + .milliseconds(isFar ? year : min(max(left, -year), year))
+    }
 }

@@ -109,10 +109,12 @@ package struct GatewayReplica: Hashable, Sendable {
 }
 
 /// What the controller tells the gateway.
+///
+/// Moments in it are by a clock that shows `now`; `nil`: by the gateway's own. The two need not agree.
 package enum FleetNews: Sendable {
     /// All replicas of a pool; one that is missing is gone.
-    case replicas(PoolID, [GatewayReplica])
-    case boot(PoolID, BootOutlook)
+    case replicas(PoolID, [GatewayReplica], now: Timestamp? = nil)
+    case boot(PoolID, BootOutlook, now: Timestamp? = nil)
     case wakeFailed(PoolID, reason: String)
     case closeIfIdle(PoolID)
     case reopen(PoolID)

@@ -63,10 +63,17 @@ import Testing
         #expect(said(held: 1).isSound)
         #expect(!said(held: -1).isSound)
         #expect(!said("").isSound)
-        let link = link(Clock())
-        for number in 0..<64 { #expect(link.exchange(said("\(number)")) != nil) }
+        let clock = Clock()
+        let link = link(clock)
+        for number in 0..<64 { #expect(link.exchange(said("\(number)", held: number == 0 ? 1 : 0)) != nil) }
         #expect(link.exchange(said("one more")) == nil)
-        #expect(link.exchange(said("0")) != nil)
+        #expect(link.exchange(said("1")) != nil)
+        // One that is silent and has nothing to do makes room.
+        clock.advance(GatewayLink.silentAfter + .milliseconds(1))
+        for number in 2..<64 { #expect(link.exchange(said("\(number)")) != nil) }
+        #expect(link.exchange(said("one more")) != nil)
+        #expect(link.exchange(said("1")) == nil)
+        #expect(link.held(for: TestPool.id) == (1, 1))
     }
 
     @Test("whoever waits for a wake asks for the pool")
@@ -199,22 +206,45 @@ import Testing
                 id: ReplicaID(rawValue: "r-1"), endpoint: "http://127.0.0.1:1", state: .booting, slots: 8),
             FleetReport.Entry(id: ReplicaID(rawValue: "r-2"), endpoint: nil, state: .booting, slots: 8),
         ])
-        #expect(states(reader.read(told)) == [.up, .booting])
-        #expect(reader.read(told).isEmpty)
+        #expect(states(reader.read(told, now: Self.start)) == [.up, .booting])
+        #expect(reader.read(told, now: Self.start).isEmpty)
         told.failure = FleetReport.Failure(at: Self.start, reason: "full")
-        #expect(reader.read(told).count == 1)
-        #expect(reader.read(told).isEmpty)
+        #expect(reader.read(told, now: Self.start).count == 1)
+        #expect(reader.read(told, now: Self.start).isEmpty)
 
         settings.pools[TestPool.id] = PoolLimits()
         settings.pools[TestPool.id]?.ladder = []
         reader = NewsReader(settings: settings, poolsWithSlots: [TestPool.id])
-        #expect(states(reader.read(told)) == [.booting, .booting])
+        #expect(states(reader.read(told, now: Self.start)) == [.booting, .booting])
         reader = NewsReader(settings: AdmissionSettings(models: ["other": PoolID(rawValue: "other")]))
-        #expect(reader.read(told).isEmpty)
+        #expect(reader.read(told, now: Self.start).isEmpty)
+    }
+
+    @Test("moments are told with what the controller's clock shows then, however old the report")
+    func clocks() async throws {
+        try await withPool(replicas: 1) { pool in
+            let clock = Clock()
+            let link = link(clock, own: NewsReader(settings: FakeGateway.settings))
+            pool.link = link
+            var ticker = try await pool.ticker()
+            await pool.tick(&ticker, 0, load: 5)
+            clock.advance(.seconds(10))
+            #expect(link.exchange(said())?.now == Self.start + .seconds(10))
+            #expect(link.report.pools.first?.at == Self.start)
+            // Who reads anew is told again.
+            link.configure(FakeGateway.settings, poolsWithSlots: [])
+            var told: [Timestamp?] = []
+            for await news in link.news {
+                guard case .replicas(_, _, let now) = news else { continue }
+                told.append(now)
+                if told.count == 2 { break }
+            }
+            #expect(told == [Self.start, Self.start + .seconds(10)])
+        }
     }
 
     private func states(_ news: [FleetNews]) -> [ObservedReplica.State] {
-        for case .replicas(_, let replicas) in news { return replicas.map(\.observed.state) }
+        for case .replicas(_, let replicas, now: _) in news { return replicas.map(\.observed.state) }
         return []
     }
 

@@ -321,6 +321,23 @@ import Testing
         }
     }
 
+    @Test("A boot that is in time by the controller's clock is waited for, whatever that clock shows")
+    func otherClock() async throws {
+        try await RunningGateway.run { _, limits, _ in
+            limits.wakeBudget = .seconds(480)
+        } _: { gateway in
+            let theirs = SteadyClock().now + .seconds(900)
+            gateway.controller.tell(.boot(pool, BootOutlook(readyAt: theirs + .seconds(30)), now: theirs))
+            // What is told later has been heard later.
+            gateway.controller.tell(.closeIfIdle(pool))
+            #expect(await gateway.controller.next { if case .closed = $0 { true } else { nil } } == true)
+            gateway.controller.tell(.reopen(pool))
+            let client = try await gateway.request(chat())
+            #expect(await gateway.holds(1))
+            client.close()
+        }
+    }
+
     @Test("A failed wake answers for a while for those who come after it")
     func failedWake() async throws {
         try await RunningGateway.run { gateway in

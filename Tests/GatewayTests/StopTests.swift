@@ -56,7 +56,9 @@ import Testing
         }
     }
 
-    @Test("A cordoned replica finishes what it has, or is cut at its deadline", arguments: [true, false])
+    @Test(
+        "A cordoned replica finishes what it has, or is cut at its deadline, whatever the controller's clock shows",
+        arguments: [true, false])
     func drainReplica(_ isInTime: Bool) async throws {
         try await RunningGateway.run { gateway in
             let (leaving, staying) = (try await Origin(), try await Origin())
@@ -66,13 +68,15 @@ import Testing
             _ = try await replica.message()
             try await replica.send(eventStream)
             _ = try await client.read(through: "\r\n\r\n")
-            let deadline = isInTime ? SteadyClock().now + .seconds(3600) : SteadyClock().now
+            let theirs = SteadyClock().now + .seconds(isInTime ? -7200 : 7200)
+            let deadline = isInTime ? theirs + .seconds(3600) : theirs
             func observed(_ id: String, _ origin: Origin, _ state: ObservedReplica.State) -> GatewayReplica {
                 GatewayReplica(ObservedReplica(id: ReplicaID(rawValue: id), state: state), endpoint: origin.url)
             }
             gateway.controller.tell(
                 .replicas(
-                    pool, [observed("r0", leaving, .draining(by: deadline)), observed("r1", staying, .up)]))
+                    pool, [observed("r0", leaving, .draining(by: deadline)), observed("r1", staying, .up)], now: theirs)
+            )
             if isInTime {
                 #expect(await eventually { await gateway.demand?.ready == 1 })
                 let other = try await gateway.request(chat(id: "other"))

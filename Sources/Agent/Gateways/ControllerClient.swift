@@ -19,6 +19,9 @@ package final class ControllerClient: GatewayController, Service {
         /// Pools that are wanted, until somebody serves or nobody waits.
         var wanted: Set<PoolID> = []
         var isAway = false
+        /// Something happened since the last question.
+        var isPoked = false
+        var waiting: AsyncStream<Void>.Continuation?
     }
 
     private static let interval: Duration = .seconds(1)
@@ -32,13 +35,13 @@ package final class ControllerClient: GatewayController, Service {
     private let transport: HTTPTransport
     private let logger: Logger
     private let input: AsyncStream<FleetNews>.Continuation
-    private let pokes: AsyncStream<Void>
-    private let poke: AsyncStream<Void>.Continuation
+    private let clock: any Clock<Duration>
     private let state: Mutex<State>
 
     /// - Parameter name: tells this process from all other gateways, and from earlier ones of its own.
     package init(
-        url: String, token: String?, name: String, reader: NewsReader, transport: HTTPTransport, logger: Logger
+        url: String, token: String?, name: String, reader: NewsReader, transport: HTTPTransport, logger: Logger,
+        clock: any Clock<Duration> = ContinuousClock()
     ) {
         self.url = url
         headers =
@@ -48,7 +51,7 @@ package final class ControllerClient: GatewayController, Service {
         self.transport = transport
         self.logger = logger
         (news, input) = AsyncStream.makeStream(of: FleetNews.self, bufferingPolicy: .bufferingNewest(4096))
-        (pokes, poke) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        self.clock = clock
         state = Mutex(State(reader: reader))
     }
 
@@ -59,7 +62,10 @@ package final class ControllerClient: GatewayController, Service {
         case .demand(let demand): state.withLock { $0.demands[demand.pool] = demand }
         case .closed, .notIdle, .drained, .ejected: return
         }
-        poke.yield()
+        state.withLock { state in
+            state.isPoked = true
+            state.waiting?.yield()
+        }
     }
 
     package func update(_ demands: [PoolDemand]) {
@@ -76,10 +82,10 @@ package final class ControllerClient: GatewayController, Service {
         await cancelWhenGracefulShutdown { [self] in
             while !Task.isCancelled {
                 await exchange(isLeaving: false)
-                try? await Task.sleep(for: Self.pause)
+                try? await clock.sleep(for: Self.pause)
                 await withTaskGroup(of: Void.self) { group in
-                    group.addTask { try? await Task.sleep(for: Self.interval - Self.pause) }
-                    group.addTask { [pokes] in for await _ in pokes { return } }
+                    group.addTask { [clock] in try? await clock.sleep(for: Self.interval - Self.pause) }
+                    group.addTask { await self.untilPoked() }
                     await group.next()
                     group.cancelAll()
                 }
@@ -88,8 +94,22 @@ package final class ControllerClient: GatewayController, Service {
         await Task { await exchange(isLeaving: true) }.value
     }
 
+    /// Returns at once when something has happened since the last question; a stream of its own, since one ends with
+    /// the task that reads it.
+    private func untilPoked() async {
+        let (pokes, poke) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        state.withLock { state in
+            state.waiting = poke
+            if state.isPoked { poke.yield() }
+        }
+        for await _ in pokes { return }
+    }
+
     private func exchange(isLeaving: Bool) async {
-        let said = state.withLock { self.report($0, isLeaving: isLeaving) }
+        let said = state.withLock { state in
+            state.isPoked = false
+            return self.report(state, isLeaving: isLeaving)
+        }
         guard let body = try? JSONEncoder().encode(said) else { return }
         let request = HTTPRequest(
             method: "POST", url: url + "/api/v1/demand", headers: headers, body: Array(body), deadline: Self.deadline)
@@ -100,7 +120,9 @@ package final class ControllerClient: GatewayController, Service {
             else { return isAway("it answers \(response.status)") }
             isAway(nil)
             state.withLock { state in
-                for pool in known.pools { for news in state.reader.read(pool) { input.yield(news) } }
+                for pool in known.pools {
+                    for news in state.reader.read(pool, now: known.now) { input.yield(news) }
+                }
             }
         } catch {
             if !Task.isCancelled { isAway("\(error)") }

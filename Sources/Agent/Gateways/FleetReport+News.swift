@@ -17,14 +17,17 @@ package struct NewsReader: Sendable {
     }
 
     /// Pools that no model needs are left out.
-    package mutating func read(_ pool: FleetReport.Pool) -> [FleetNews] {
+    ///
+    /// - Parameter now: what the clock shows that the report's moments are by.
+    package mutating func read(_ pool: FleetReport.Pool, now: Timestamp) -> [FleetNews] {
         guard settings.models.values.contains(pool.pool) else { return [] }
         var news: [FleetNews] = []
         // Readings are compared with what is in flight now, so an old one is not told twice.
         if seen[pool.pool] != pool.at {
             seen[pool.pool] = pool.at
             let outlook = BootOutlook(typical: pool.bootSeconds.map { .seconds($0) }, readyAt: pool.readyAt)
-            news = [.boot(pool.pool, outlook), .replicas(pool.pool, pool.replicas.map { replica($0, pool.pool) })]
+            let replicas = pool.replicas.map { replica($0, pool.pool) }
+            news = [.boot(pool.pool, outlook, now: now), .replicas(pool.pool, replicas, now: now)]
         }
         if let failure = pool.failure, failures[pool.pool] != failure {
             failures[pool.pool] = failure

@@ -4,6 +4,8 @@ import Policy
 
 /// What gateways have to know of the pools: as it is for the one in this process, as JSON for those elsewhere.
 package struct FleetReport: Hashable, Sendable, Codable {
+    /// What the controller's clock shows as it says this: the moments below are by it, and gateways have their own.
+    package var now: Timestamp
     /// A pool that is missing is not gone: nothing is known of it yet.
     package var pools: [Pool]
 
@@ -46,12 +48,18 @@ package struct FleetReport: Hashable, Sendable, Codable {
 
 extension FleetReport.Pool {
     /// `nil` while the fleet is not known.
-    init?(_ snapshot: PoolSnapshot) {
-        guard let input = snapshot.input, let fleet = input.fleet, let supply = snapshot.output?.supply else {
+    ///
+    /// - Parameter later: the fleet as it was seen after the snapshot's tick.
+    init?(_ snapshot: PoolSnapshot, later: FleetState? = nil, at now: Timestamp? = nil) {
+        guard let input = snapshot.input, let known = input.fleet, let supply = snapshot.output?.supply else {
             return nil
         }
         pool = snapshot.pool
-        at = input.now
+        // Readers take what has the same moment for the same.
+        at = now.map { max($0, input.now + .milliseconds(1)) } ?? input.now
+        let fleet = later ?? known
+        let stood = Set(known.replicas.filter(\.state.isStanding).map(\.id))
+        var booting: [Replica] = []
         let engines = Dictionary(input.observation.engines.map { ($0.id, $0) }) { first, _ in first }
         replicas = fleet.replicas.map { replica in
             var entry = FleetReport.Entry(id: replica.id, endpoint: replica.endpoint, state: .down)
@@ -65,8 +73,9 @@ extension FleetReport.Pool {
                 entry.state = replica.leavesAt == nil ? .up : .draining
             } else if supply.serving.contains(replica.id) || supply.lost.contains(replica.id) {
                 entry.state = .up
-            } else if supply.booting.contains(replica.id) {
+            } else if supply.booting.contains(replica.id) || replica.state.isStanding && !stood.contains(replica.id) {
                 entry.state = .booting
+                booting.append(replica)
             }
             entry.slots = snapshot.settings.capacity.map { max(1, Int($0)) }
             if let engine = engines[replica.id], engine.condition == .answering {
@@ -79,9 +88,19 @@ extension FleetReport.Pool {
         guard !boots.isEmpty else { return }
         let typical = boots[boots.count / 2]
         bootSeconds = typical.seconds
-        readyAt = fleet.replicas.filter { supply.booting.contains($0.id) }.compactMap { replica in
+        readyAt = booting.compactMap { replica in
             (replica.launchedAt ?? snapshot.memory.booting.since(replica.id)).map { $0 + typical }
         }.min()
+    }
+}
+
+extension ReplicaState {
+    /// On its way, or there.
+    var isStanding: Bool {
+        switch self {
+        case .booting, .ready: true
+        case .terminating, .stopped, .failed: false
+        }
     }
 }
 

@@ -16,6 +16,8 @@ package final class GatewayLink: GatewayController {
     private struct Remote {
         var report: GatewayReport
         var at: Timestamp
+
+        var hasWork: Bool { report.pools.contains { $0.held > 0 || $0.inFlight > 0 } }
     }
 
     private struct State {
@@ -78,11 +80,15 @@ package final class GatewayLink: GatewayController {
         let isKnown = state.withLock { state in
             if report.isLeaving {
                 state.remotes[report.gateway] = nil
-            } else if state.remotes[report.gateway] != nil || state.remotes.count < Self.remotesAtMost {
-                state.remotes[report.gateway] = Remote(report: report, at: now)
-            } else {
-                return false
+                return true
             }
+            if state.remotes[report.gateway] == nil, state.remotes.count >= Self.remotesAtMost {
+                // Whoever starts anew and again has a new name each time.
+                let gone = state.remotes.filter { now - $0.value.at > Self.silentAfter && !$0.value.hasWork }
+                guard let oldest = gone.min(by: { $0.value.at < $1.value.at })?.key else { return false }
+                state.remotes[oldest] = nil
+            }
+            state.remotes[report.gateway] = Remote(report: report, at: now)
             return true
         }
         guard isKnown else { return nil }
@@ -91,7 +97,8 @@ package final class GatewayLink: GatewayController {
     }
 
     package var report: FleetReport {
-        state.withLock { FleetReport(pools: $0.reports.values.sorted { $0.pool < $1.pool }) }
+        let now = now()
+        return state.withLock { FleetReport(now: now, pools: $0.reports.values.sorted { $0.pool < $1.pool }) }
     }
 
     private func wake(_ pool: PoolID) {
@@ -105,9 +112,13 @@ package final class GatewayLink: GatewayController {
 
     // MARK: From the loops
 
-    /// - Parameter failure: why nobody will come who was asked for; `nil` when that is not known.
-    package func publish(_ snapshot: PoolSnapshot, failure: String? = nil) {
-        guard var report = FleetReport.Pool(snapshot) else { return }
+    /// - Parameters:
+    ///   - failure: why nobody will come who was asked for; `nil` when that is not known.
+    ///   - later: the fleet as it was seen after the tick, at `now`.
+    package func publish(
+        _ snapshot: PoolSnapshot, failure: String? = nil, later: FleetState? = nil, at now: Timestamp? = nil
+    ) {
+        guard var report = FleetReport.Pool(snapshot, later: later, at: now) else { return }
         state.withLock { state in
             state.unable[report.pool] = snapshot.authority == .act ? nil : "\(snapshot.authority)"
             if !report.replicas.contains(where: { $0.state == .up }) {
@@ -213,6 +224,6 @@ package final class GatewayLink: GatewayController {
     }
 
     private func tell(_ report: FleetReport.Pool, _ state: inout State) {
-        for news in state.reader?.read(report) ?? [] { input.yield(news) }
+        for news in state.reader?.read(report, now: now()) ?? [] { input.yield(news) }
     }
 }
