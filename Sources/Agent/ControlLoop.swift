@@ -44,12 +44,25 @@ package struct ControlLoop<C: Clock>: Sendable where C.Duration == Duration {
             await afterTick(ticker)
             let behind = deadline.duration(to: clock.now) / interval
             if behind >= 0 { deadline = deadline.advanced(by: interval * max(1, Int(behind.rounded(.up)))) }
+            if ticker.hasOrderedFirst || !ticker.canBeWoken { await look(ticker, until: deadline) }
             let earliest = started.advanced(by: .seconds(1))
             if ticker.canBeWoken, earliest < deadline {
                 await sleep(until: deadline, orAskedFrom: earliest)
             } else {
                 try? await clock.sleep(until: deadline, tolerance: nil)
             }
+        }
+    }
+
+    /// While requests wait for the first replica, its address is told once it is known, not at the next tick.
+    private func look(_ ticker: PoolTicker, until deadline: C.Instant) async {
+        let pause = Duration.seconds(parts.driver == "local" ? 2 : 5)
+        var isDue = ticker.hasOrderedFirst
+        while isDue || ticker.isAwaited {
+            let next = isDue ? clock.now : clock.now.advanced(by: pause)
+            guard next < deadline, (try? await clock.sleep(until: next, tolerance: nil)) != nil else { return }
+            if await ticker.look(at: wallClock()) { return }
+            isDue = false
         }
     }
 

@@ -170,6 +170,37 @@ package struct PoolTicker: Sendable {
         return current - cordoned <= 0
     }
 
+    // MARK: Between ticks
+
+    /// Whether it ordered the first replica just now.
+    package var hasOrderedFirst: Bool {
+        guard case .accepted? = outcome?.result, snapshot.output?.action?.action.isGrowth == true else { return false }
+        return snapshot.output?.supply?.serving.isEmpty ?? false
+    }
+
+    /// Whether a gateway waits for the first replica, and has not been told where it is.
+    package var isAwaited: Bool {
+        guard let held = link?.held(for: parts.pool).requests, held > 0,
+            snapshot.output?.supply?.serving.isEmpty ?? false
+        else { return false }
+        return snapshot.input?.fleet.map { !isAnnounced($0) } ?? false
+    }
+
+    /// Tells gateways, without deciding anything, what the fleet is like since the tick.
+    ///
+    /// - Returns: whether there is a replica to go to.
+    package func look(at now: Timestamp) async -> Bool {
+        guard let link, let fleet = try? await parts.inventory.describe(), !Task.isCancelled else { return false }
+        link.publish(snapshot, later: fleet, at: now)
+        return isAnnounced(fleet)
+    }
+
+    private func isAnnounced(_ fleet: FleetState) -> Bool {
+        fleet.replicas.contains { replica in
+            replica.state.isStanding && replica.endpoint != nil && controller.memory.draining.since(replica.id) == nil
+        }
+    }
+
     // MARK: Observing
 
     private mutating func describe() async -> (FleetState?, DriverError?) {
@@ -208,10 +239,7 @@ package struct PoolTicker: Sendable {
 
     private static func targets(in fleet: FleetState?) -> [EngineTarget]? {
         fleet?.replicas.compactMap { replica in
-            switch replica.state {
-            case .booting, .ready: EngineTarget(id: replica.id, endpoint: replica.endpoint)
-            case .terminating, .stopped, .failed: nil
-            }
+            replica.state.isStanding ? EngineTarget(id: replica.id, endpoint: replica.endpoint) : nil
         }
     }
 

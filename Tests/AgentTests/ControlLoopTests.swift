@@ -1,6 +1,7 @@
 import Agent
 import Exporters
 import Fleet
+import Gateway
 import Policy
 import Synchronization
 import TestSupport
@@ -9,7 +10,8 @@ import Testing
 @Suite struct ControlLoopTests {
     /// A loop on a manual clock, the moments of its ticks, and how long each tick takes by that clock.
     private func withLoop(
-        replicas: Int = 1, slow: [Int: Duration] = [:], wakes: WakeBoard = WakeBoard(),
+        replicas: Int = 1, slow: [Int: Duration] = [:], wakes: WakeBoard = WakeBoard(), link: GatewayLink? = nil,
+        prepare: @Sendable (FakeFleet) async -> Void = { _ in },
         _ body: @Sendable (ManualClock, Ticks, Task<Void, Never>, SnapshotBoard) async throws -> Void
     ) async throws {
         try await withPool(replicas: replicas) { pool in
@@ -17,8 +19,9 @@ import Testing
             let (clock, ticks) = (ManualClock(), Ticks())
             let board = SnapshotBoard(version: "test", startedAt: TestPool.start)
             await pool.prepare(0, load: 5)
+            await prepare(pool.fleet)
             let loop = ControlLoop(
-                parts: try pool.parts(), board: board, wakes: wakes, logger: pool.quiet, clock: clock,
+                parts: try pool.parts(), board: board, wakes: wakes, link: link, logger: pool.quiet, clock: clock,
                 wallClock: { TestPool.start + clock.now.sinceStart },
                 afterTick: { _ in
                     let number = ticks.note(clock.now.sinceStart)
@@ -80,6 +83,34 @@ import Testing
             clock.advance(by: .seconds(14))
             #expect(await eventually { ticks.moments.count == 3 })
             #expect(ticks.moments == [.zero, .seconds(1), .seconds(15)])
+        }
+    }
+
+    @Test("what was ordered for those who wait is told at once, else every 5 seconds, and not asked for again")
+    func told() async throws {
+        let wakes = WakeBoard()
+        let gateway = FakeGateway(wakes: wakes)
+        try await withLoop(replicas: 0, wakes: wakes, link: gateway.link) { fleet in
+            for call in 3...4 { await fleet.onDescribe(call: call, .refuse(.unreachable(message: "no route"))) }
+        } _: { clock, ticks, _, _ in
+            func sleeps(until second: Int) async -> Bool {
+                await eventually { clock.nextDeadline?.sinceStart == .seconds(second) }
+            }
+            var replicas: [FleetReport.Entry] { gateway.link.report.pools.first?.replicas ?? [] }
+            #expect(await sleeps(until: 15))
+            clock.advance(by: .seconds(1))
+            gateway.link.notify(.demand(FakeGateway.demand(held: 1)))
+            gateway.link.notify(.wake(TestPool.id))
+            #expect(await sleeps(until: 6))
+            #expect(ticks.moments == [.zero, .seconds(1)])
+            clock.advance(by: .seconds(5))
+            #expect(await sleeps(until: 11))
+            #expect(replicas.isEmpty)
+            clock.advance(by: .seconds(5))
+            #expect(await sleeps(until: 15))
+            #expect(replicas.map(\.state) == [.booting])
+            #expect(replicas.first?.endpoint != nil)
+            #expect(ticks.moments == [.zero, .seconds(1)])
         }
     }
 
