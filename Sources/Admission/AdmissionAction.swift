@@ -21,6 +21,10 @@ package enum AdmissionAction: Hashable, Sendable {
     case probe(Probe)
     /// Close its idle connections: it slept, or is about to.
     case dropConnections(Destination)
+    /// It is gone as far as is known, with requests still on it: one that hears nothing for a while may be given up.
+    case lost(Destination)
+    /// It is there again, with the requests that it had.
+    case found(Destination)
     /// It gets nothing new until that moment, and then not before it has climbed the ladder again.
     case ejected(Destination, until: Timestamp)
     /// A cordoned replica has nothing left; so many requests were cut for that.

@@ -26,6 +26,11 @@ extension AdmissionController {
 
     private mutating func change(to state: ObservedReplica.State, _ index: Int, _ desk: Int) {
         let phase = desks[desk].replicas[index].phase
+        if phase == .booting || phase == .away, state != .booting, state != .down,
+            !desks[desk].replicas[index].inFlight.isEmpty
+        {
+            actions.append(.found(destination(index, desk)))
+        }
         switch (state, phase) {
         case (.booting, .booting), (.down, .away), (.up, .climbing), (.up, .ready), (.up, .ejected), (.up, .closed):
             break
@@ -34,7 +39,10 @@ extension AdmissionController {
         case (.booting, _), (.down, _):
             timers.cancel(timerKey(index, desk))
             desks[desk].replicas[index].phase = state == .booting ? .booting : .away
-            if phase != .booting, phase != .away { actions.append(.dropConnections(destination(index, desk))) }
+            if phase != .booting, phase != .away {
+                actions.append(.dropConnections(destination(index, desk)))
+                if !desks[desk].replicas[index].inFlight.isEmpty { actions.append(.lost(destination(index, desk))) }
+            }
             if state == .booting { desks[desk].failure = nil }
         case (.up, .draining(let wasReady, _)) where wasReady:
             timers.cancel(timerKey(index, desk))

@@ -30,10 +30,11 @@ final class Exchange {
         case collect
     }
 
-    /// How much of a body is read while its request waits. What is behind stays in the client's socket; of a request that
-    /// may be sent again, only what is beyond `heldBodyBytes`. A client that leaves is noticed at once as long as the rest
-    /// of its body fits into the socket, else when its request is dispatched.
+    /// How much of a body is read at once while its request waits; of one that may be sent again, `heldBodyBytes`.
     private static let readAhead = 8 << 10
+    /// After which so much is read of every body, for a client that leaves is noticed only behind its body. Of one that is
+    /// longer than `heldBodyBytes`, the rest stays in the client's socket until its request is dispatched.
+    private static let shortHold: TimeAmount = .seconds(1)
     /// What is kept of an answer that becomes one event.
     static let maximumCollected = 256 << 10
 
@@ -51,7 +52,12 @@ final class Exchange {
     let patience: Duration?
     let announcedBytes: Int?
     var client: ClientConnection?
-    var phase = Phase.reading
+    var phase = Phase.reading {
+        didSet {
+            // From here on admission counts it, or nobody holds it.
+            if oldValue == .reading || phase == .sent || phase == .over { budget(0) }
+        }
+    }
     var upstream: UpstreamConnection?
 
     // The request
@@ -65,6 +71,9 @@ final class Exchange {
     /// Whether the head says in two ways, or in an odd one, what the body is.
     private let hasOddType: Bool
     private let headBytes: Int
+    /// What was taken of the budget of bodies.
+    private var budgeted = 0
+    private var isHeldLong = false
     private(set) var sentAt = NIODeadline.uptimeNanoseconds(0)
     /// Whether a replica may have seen the request in this attempt, over a connection that broke.
     private var mayBeSeen = false
@@ -128,11 +137,28 @@ final class Exchange {
 
     var wantsBody: Bool {
         switch phase {
-        case .reading: outgoing.readableBytes - headBytes < worker.settings.limits.heldBodyBytes
-        case .waiting, .connecting: outgoing.readableBytes - headBytes < heldBodyBytes
+        case .reading: heldBytes < worker.settings.limits.heldBodyBytes
+        case .waiting, .connecting:
+            heldBytes < heldBodyBytes
+                || isHeldLong && heldBytes < worker.settings.limits.heldBodyBytes && !worker.bodies.isFull
         case .sent, .answering: upstream?.isWritable ?? true
         case .over: false
         }
+    }
+
+    private var heldBytes: Int { outgoing.readableBytes - headBytes }
+
+    private func budget(_ bytes: Int) {
+        guard bytes != budgeted else { return }
+        worker.bodies.add(bytes - budgeted)
+        budgeted = bytes
+    }
+
+    /// Reads on what has waited for longer than a moment.
+    func checkHold(_ now: NIODeadline) {
+        guard phase == .waiting, !bodyIsWhole, now - beganAt > Self.shortHold else { return }
+        isHeldLong = true
+        client?.resume()
     }
 
     /// What holding the request may cost.
@@ -167,9 +193,16 @@ final class Exchange {
         case .reading:
             outgoing.writeBuffer(&wire)
             considerArrival()
+            guard phase == .reading else { return }
+            budget(heldBytes)
+            if worker.bodies.isFull { refuseBody(.tooManyBodies) }
         case .waiting, .connecting:
             outgoing.writeBuffer(&wire)
-            if announcedBytes == nil, phase == .waiting { worker.tell(.bodyGrew(id, bytes: line.bodyBytes)) }
+            if isHeldLong, heldBytes > heldBodyBytes {
+                budget(heldBytes)
+            } else if announcedBytes == nil, phase == .waiting {
+                worker.tell(.bodyGrew(id, bytes: line.bodyBytes))
+            }
         case .sent, .answering:
             isRepeatable = false
             outgoing = ByteBuffer()

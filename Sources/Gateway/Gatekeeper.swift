@@ -21,6 +21,8 @@ final class Gatekeeper: Sendable {
     }
 
     let loops: [any EventLoop]
+    /// Of bodies that admission does not know of.
+    let bodies: BodyBudget
     private let clock: SteadyClock
     private let state: Mutex<State>
     private let notices: AsyncStream<GatewayNotice>.Continuation
@@ -31,6 +33,7 @@ final class Gatekeeper: Sendable {
         notices: AsyncStream<GatewayNotice>.Continuation, drained: AsyncStream<Int>.Continuation
     ) {
         self.loops = loops
+        bodies = BodyBudget(settings.maximumHeldBodyBytes)
         self.notices = notices
         self.drained = drained
         let clock = SteadyClock()
@@ -75,6 +78,7 @@ final class Gatekeeper: Sendable {
             case .reopen(let pool): event = .reopen(pool)
             case .configured(let settings):
                 event = .configured(settings)
+                bodies.limit(to: settings.maximumHeldBodyBytes)
                 for index in state.workers.indices { send([.models(settings.models)], to: index, state) }
             }
             _ = step(&state, event, from: nil)
@@ -124,6 +128,10 @@ final class Gatekeeper: Sendable {
             case .probe(let probe): give(.probe(probe, state.endpoints[probe.destination]), to: asking ?? 0)
             case .dropConnections(let destination):
                 for index in loops.indices { give(.drop(destination), to: index) }
+            case .lost(let destination):
+                for index in loops.indices { give(.lost(destination, true), to: index) }
+            case .found(let destination):
+                for index in loops.indices { give(.lost(destination, false), to: index) }
             case .wakeAt(let time): wish(time, &state)
             case .wake(let pool):
                 state.watch.asked(for: pool, now: clock.now)
@@ -184,6 +192,21 @@ final class Gatekeeper: Sendable {
     }
 }
 
+/// What is kept of bodies whose requests nobody has let in yet, or that are read on to see whether their clients stay.
+final class BodyBudget: Sendable {
+    private let most: Atomic<Int>
+    private let used = Atomic(0)
+
+    init(_ most: Int) { self.most = Atomic(most) }
+
+    func limit(to most: Int) { self.most.store(most, ordering: .relaxed) }
+
+    /// Bytes that were taken, or with a negative number given back.
+    func add(_ bytes: Int) { used.add(bytes, ordering: .relaxed) }
+
+    var isFull: Bool { used.load(ordering: .relaxed) > most.load(ordering: .relaxed) }
+}
+
 /// A worker as other threads know it.
 struct BoundWorker: Sendable {
     var bound: NIOLoopBound<Worker>
@@ -199,6 +222,8 @@ enum Order: Sendable {
     case ended(RequestRecord)
     case probe(Probe, Endpoint?)
     case drop(Destination)
+    /// Whether it is.
+    case lost(Destination, Bool)
     case wakeEnded(WakeRecord)
     case models([String: PoolID])
 }

@@ -41,7 +41,7 @@ package final class GatewayServer: Sendable {
     }
 
     /// Serves until the task is cancelled, then stops listening, lets what is under way finish within
-    /// `settings.drain`, and returns how many requests were cut.
+    /// `settings.drain`, and returns how many requests were cut, and answers not sent to their end.
     ///
     /// - Parameter ready: called once with the addresses that are listened on, in the order of the settings.
     package func run(ready: @escaping @Sendable ([SocketAddress]) -> Void = { _ in }) async throws -> Int {
@@ -99,21 +99,23 @@ package final class GatewayServer: Sendable {
         let addresses = listeners.compactMap(\.localAddress)
         running.withLock { $0 = Running(gatekeeper: gatekeeper, workers: workers, addresses: addresses) }
         ready(addresses)
-        return await withTaskGroup(of: Void.self, returning: Int.self) { tasks in
-            tasks.addTask { [controller] in for await notice in notices { controller.notify(notice) } }
-            tasks.addTask { [controller] in for await news in controller.news { gatekeeper.tell(news) } }
-            tasks.addTask { [self] in
+        // Unstructured, for they go on while a cancelled gateway drains.
+        let tasks = [
+            Task { [controller] in for await notice in notices { controller.notify(notice) } },
+            Task { [controller] in for await news in controller.news { gatekeeper.tell(news) } },
+            Task { [self] in
                 while !Task.isCancelled {
                     if metrics != nil, let numbers = await numbers() { latest.value = numbers }
                     try? await Task.sleep(for: .seconds(1))
                 }
-            }
-            await untilCancelled()
-            let cut = await drain(gatekeeper, workers, listeners, drained)
-            running.withLock { $0 = nil }
-            tasks.cancelAll()
-            return cut
-        }
+            },
+        ]
+        await untilCancelled()
+        let cut = await drain(gatekeeper, workers, listeners, drained)
+        running.withLock { $0 = nil }
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
+        return cut
     }
 
     private func untilCancelled() async {
@@ -129,15 +131,29 @@ package final class GatewayServer: Sendable {
     ) async -> Int {
         for listener in listeners { try? await listener.close() }
         for worker in workers { worker.eventLoop.execute { worker.bound.value.drain() } }
-        let deadline = settings.drain
+        let time = settings.drain
         // Unstructured, for the task is cancelled already.
-        let cut = await Task {
-            gatekeeper.drain(within: deadline)
-            for await cut in drained { return cut }
-            return 0
+        return await Task {
+            let end = ContinuousClock.now + time
+            gatekeeper.drain(within: time)
+            var cut = 0
+            for await count in drained {
+                cut = count
+                break
+            }
+            while ContinuousClock.now < end, await sum(workers, { $0.unsent }) > 0 {
+                try? await Task.sleep(for: .milliseconds(10))
+            }
+            return cut + (await sum(workers) { $0.closeAll() })
         }.value
-        for worker in workers { try? await worker.eventLoop.submit { worker.bound.value.closeAll() }.get() }
-        return cut
+    }
+
+    private func sum(_ workers: [BoundWorker], _ count: @escaping @Sendable (Worker) -> Int) async -> Int {
+        var sum = 0
+        for worker in workers {
+            sum += (try? await worker.eventLoop.submit { count(worker.bound.value) }.get()) ?? 0
+        }
+        return sum
     }
 }
 

@@ -81,6 +81,8 @@ package struct GatewaySettings: Sendable {
         package var connectTime: Duration = .seconds(3)
         /// Without a byte from a replica that works on a request.
         package var silentTime: Duration = .seconds(600)
+        /// The same for a replica that is gone as far as the controller knows, counted from then on.
+        package var goneTime: Duration = .seconds(30)
         /// Connections kept for the next request, by replica and event loop, and for how long: less than the 5 s after
         /// which uvicorn, and so vLLM, ends them.
         package var idleConnections = 64

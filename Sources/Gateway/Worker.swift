@@ -1,5 +1,6 @@
 import Admission
 import Fleet
+import Glibc
 import NIOCore
 import NIOPosix
 
@@ -24,6 +25,8 @@ final class Worker {
     private let idPrefix = UInt64.random(in: 0 ... .max)
     private var clients: [ClientConnection] = []
     private var resting: [Destination: [UpstreamConnection]] = [:]
+    /// Replicas that are gone as far as is known, by when that was heard.
+    private(set) var lost: [Destination: NIODeadline] = [:]
     private var orders: [Order] = []
     private var isPerforming = false
 
@@ -52,6 +55,8 @@ final class Worker {
         requestCount += 1
         return RequestID(rawValue: requestCount * UInt64(gatekeeper.loops.count) + UInt64(index))
     }
+
+    var bodies: BodyBudget { gatekeeper.bodies }
 
     func makeRequestID() -> String {
         requestCount += 1
@@ -84,6 +89,7 @@ final class Worker {
         case .ended(let record): exchanges[record.id.rawValue]?.ended(record)
         case .probe(let probe, let endpoint): ProbeRun(probe, endpoint, self, model: model(of: probe)).start()
         case .drop(let destination): dropConnections(to: destination)
+        case .lost(let destination, let isLost): lost[destination] = isLost ? now() : nil
         case .wakeEnded(let record): numbers.add(record)
         case .models(let models):
             self.models = models
@@ -125,7 +131,14 @@ final class Worker {
         let now = now()
         if index == 0 { gatekeeper.tick() }
         for client in clients { client.checkTime(now) }
-        for exchange in exchanges.values { exchange.checkSilence(now) }
+        for exchange in exchanges.values {
+            exchange.checkSilence(now)
+            exchange.checkHold(now)
+        }
+        if !lost.isEmpty {
+            let inUse = Set(exchanges.values.compactMap(\.destination))
+            lost = lost.filter { inUse.contains($0.key) }
+        }
         for connection in resting.values.joined() {
             guard let since = connection.restingSince else { continue }
             if now - since > TimeAmount(settings.upstream.idleTime) { connection.close() }
@@ -137,9 +150,15 @@ final class Worker {
         checkTimes()
     }
 
-    func closeAll() {
-        for client in clients { client.abort(byReset: false) }
+    /// Clients that are still being sent what was answered.
+    var unsent: Int { clients.count { $0.isUnsent } }
+
+    /// Returns how many of them do not get it whole.
+    func closeAll() -> Int {
+        let unsent = unsent
+        defer { for client in clients { client.abort(byReset: false) } }
         for connection in resting.values.joined() { connection.close() }
+        return unsent
     }
 
     var isEmpty: Bool { clients.isEmpty }
@@ -178,6 +197,11 @@ final class Worker {
             .connectTimeout(TimeAmount(settings.upstream.connectTime))
             .channelOption(.autoRead, value: false)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // A machine that vanishes says nothing: after a minute its connections end.
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: 30)
+            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: 10)
+            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: 3)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let handler = UpstreamConnection(worker: bound.value, destination: destination, endpoint: endpoint)
@@ -232,9 +256,11 @@ final class Worker {
 extension Exchange {
     /// Gives a replica up that says nothing, unless it only waits for a client that does not read.
     func checkSilence(_ now: NIODeadline) {
-        guard let upstream, phase == .sent || phase == .answering, !upstream.isWaitingForClient,
-            now - upstream.lastHeard > TimeAmount(worker.settings.upstream.silentTime)
-        else { return }
+        guard let upstream, phase == .sent || phase == .answering, !upstream.isWaitingForClient else { return }
+        let lostAt = worker.lost[upstream.destination]
+        let isGone =
+            lostAt.map { now - max($0, upstream.lastHeard) > TimeAmount(worker.settings.upstream.goneTime) } ?? false
+        guard isGone || now - upstream.lastHeard > TimeAmount(worker.settings.upstream.silentTime) else { return }
         failed(phase == .answering && relay != .collect ? .midway : .unanswered)
     }
 }

@@ -28,7 +28,8 @@ struct RandomEventsTests {
         }
         let corners = [
             "closed", "closedThenArrived", "cut", "dispatch", "dropConnections", "drained", "ejected", "ended",
-            "gatewayDrained", "heartbeat", "notIdle", "probe", "retry", "superseded", "wake", "wakeServed",
+            "found", "gatewayDrained", "heartbeat", "lost", "notIdle", "probe", "retry", "superseded", "wake",
+            "wakeServed",
             "wakeFailed", "wakeAbandoned",
         ]
         let refusals = Refusal.Code.allCases.map(\.rawValue)
@@ -295,6 +296,8 @@ private struct RandomWorld {
             reached.insert("probe")
             probes.append(probe)
         case .dropConnections: reached.insert("dropConnections")
+        case .lost: reached.insert("lost")
+        case .found: reached.insert("found")
         case .ejected: reached.insert("ejected")
         case .drained(let destination, _):
             reached.insert("drained")

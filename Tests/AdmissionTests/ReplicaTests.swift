@@ -66,6 +66,29 @@ struct ReplicaTests {
         #expect(gate.controller.desks[0].replicas.map(\.id.rawValue) == ["b"])
     }
 
+    @Test func `one that is gone with requests on it is lost, until it is seen again`() {
+        func news(_ actions: [AdmissionAction]) -> [Bool] {
+            actions.compactMap { action in
+                switch action {
+                case .lost: true
+                case .found: false
+                default: nil
+                }
+            }
+        }
+        var gate = Gate()
+        gate.up(["a": 2])
+        let id = gate.arrive().id
+        #expect(news(gate.see([:])) == [true])
+        #expect(news(gate.see(["a": .down])) == [])
+        #expect(news(gate.see(["a": .up])) == [false])
+        #expect(news(gate.see(["a": .booting])) == [true])
+        gate.finish(id)
+        // Nothing is left that it could matter to.
+        #expect(news(gate.see(["a": .up])) == [])
+        #expect(news(gate.see(["a": .down])) == [])
+    }
+
     // MARK: Drain
 
     func drained(_ actions: [AdmissionAction]) -> [Int] {

@@ -44,7 +44,7 @@ import Testing
             #expect(second.head == first.head && second.body == first.body)
             try await other.send(whole(200, "vector"))
             #expect(try await client.message().body == "vector")
-            #expect(gateway.logged.map(\.attempts) == [2])
+            #expect(await eventually { gateway.logged.map(\.attempts) == [2] })
         }
     }
 
@@ -200,6 +200,55 @@ import Testing
             replica.reset()
             #expect(try await client.message().status == 502)
             busy.close()
+        }
+    }
+
+    @Test("Requests on a replica that is gone and silent are given up, or repeated where that is safe")
+    func gone() async throws {
+        try await RunningGateway.run { settings, _, _ in
+            settings.upstream.goneTime = .seconds(3)
+        } _: { gateway in
+            let origins = [try await Origin(), try await Origin(), try await Origin(), try await Origin()]
+            func list(_ number: Int) {
+                let replica = ObservedReplica(id: ReplicaID(rawValue: "r\(number)"), state: .up)
+                gateway.controller.tell(.replicas(pool, [GatewayReplica(replica, endpoint: origins[number].url)]))
+            }
+            func send(_ count: Int, _ text: String) async throws -> (client: Wire, replica: Wire) {
+                list(count)
+                let client = try await gateway.request(text)
+                let replica = try await origins[count].accept()
+                _ = try await replica.message()
+                return (client, replica)
+            }
+            let stream = chat(stream: true)
+            let silent = try await send(0, stream)
+            try await silent.replica.send(eventStream)
+            let talking = try await send(1, stream)
+            try await talking.replica.send(eventStream)
+            let back = try await send(2, stream)
+            try await back.replica.send(eventStream)
+            _ = try await back.client.read(through: "\r\n\r\n")
+            let vector = try await send(3, chat(path: "/v1/embeddings"))
+            // The third one is there again at once; the others are not.
+            gateway.controller.tell([])
+            list(2)
+            let speaks = Task {
+                while !Task.isCancelled {
+                    try await talking.replica.send(chunk("data: 1\n\n"))
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            #expect(await silent.client.rest() == eventStream)
+            let again = try await origins[2].accept()
+            #expect(try await again.message().head.hasPrefix("POST /v1/embeddings"))
+            try await again.send(whole(200, "vector"))
+            #expect(try await vector.client.message().body == "vector")
+            speaks.cancel()
+            _ = await speaks.result
+            try await talking.replica.send("0\r\n\r\n")
+            #expect(try await talking.client.read(through: "0\r\n\r\n").hasPrefix(eventStream))
+            try await back.replica.send("0\r\n\r\n")
+            #expect(try await back.client.read(through: "0\r\n\r\n") == "0\r\n\r\n")
         }
     }
 

@@ -131,6 +131,27 @@ import Testing
         }
     }
 
+    @Test("A client is noticed to leave behind a long body too, as long as there is room for bodies")
+    func leavingBehindBody() async throws {
+        try await RunningGateway.run { gateway in
+            let body = "{\"model\":\"m\",\"stream\":false,\"x\":\"\(String(repeating: "x", count: 900_000))\"}"
+            let head = "POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\n"
+            let leaves = try await gateway.request("\(head)Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+            #expect(await gateway.holds(1))
+            leaves.close()
+            #expect(await gateway.holds(0))
+            // And one that stays gets all of its body through.
+            let stays = try await gateway.request("\(head)Transfer-Encoding: chunked\r\n\r\n\(chunk(body))0\r\n\r\n")
+            #expect(await gateway.holds(1))
+            let origin = try await Origin()
+            gateway.controller.serve(origin)
+            let replica = try await origin.accept()
+            #expect(try await replica.message().body == body)
+            try await replica.send(whole())
+            #expect(try await stays.message().status == 200)
+        }
+    }
+
     @Test("A client that leaves while it is served frees the slot, and the replica's connection ends")
     func leavingLate() async throws {
         try await RunningGateway.run { _, limits, _ in

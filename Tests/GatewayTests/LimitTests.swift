@@ -1,4 +1,5 @@
 import Admission
+import Fleet
 import NIOCore
 import TestSupport
 import Testing
@@ -18,6 +19,33 @@ import Testing
                 #expect(seen.status == 413 && seen.body.contains("\"code\":\"request_too_large\""))
             }
             #expect(await gateway.demand?.arrivals == 0)
+        }
+    }
+
+    @Test("Bodies that name no model yet have a limit together, and make room when they end")
+    func unnamedBodies() async throws {
+        try await RunningGateway.run { _, _, admission in
+            admission.models["other"] = PoolID(rawValue: "q")
+            admission.maximumHeldBodyBytes = 100_000
+        } _: { gateway in
+            let head = "POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
+            let start = "{\"x\":\"\(String(repeating: "x", count: 40_000))\""
+            var clients: [Wire] = []
+            for _ in 0..<4 { clients.append(try await gateway.request(head + chunk(start))) }
+            let first = try await withThrowingTaskGroup(of: Message.self) { group in
+                for client in clients { group.addTask { try await client.message() } }
+                let first = try await group.next()
+                for client in clients { client.close() }
+                while let _ = await group.nextResult() {}
+                return first
+            }
+            #expect(first?.status == 429 && first?["retry-after"] == "1")
+            #expect(first?.body.contains("\"code\":\"queue_full\"") == true)
+            #expect(await eventually { gateway.logged.count == 4 })
+            let last = try await gateway.request(head + chunk(start) + chunk(start.replacing("{", with: ",")))
+            try await last.send(chunk(",\"stream\":true,\"model\":\"m\"}") + "0\r\n\r\n")
+            #expect(await gateway.holds(1))
+            last.close()
         }
     }
 

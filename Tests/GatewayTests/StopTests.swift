@@ -38,6 +38,51 @@ import Testing
         }
     }
 
+    @Test(
+        "A stop awaits clients that have not read their answers yet, and counts those that do not",
+        arguments: [true, false])
+    func unread(_ isInTime: Bool) async throws {
+        try await RunningGateway.run { settings, _, admission in
+            settings.drain = isInTime ? .seconds(60) : .milliseconds(300)
+            // More than the system takes.
+            admission.models[String(repeating: "x", count: 8 << 20)] = pool
+        } _: { gateway in
+            let client = try await gateway.client()
+            client.reads(false)
+            try await client.send("GET /v1/models HTTP/1.1\r\nHost: g\r\n\r\n")
+            #expect(await eventually { gateway.logged.count == 1 })
+            gateway.beginStop()
+            if isInTime {
+                #expect(await eventually { await !gateway.isListening() })
+                client.reads(true)
+                #expect(try await client.message().body.hasSuffix("}]}\n"))
+                #expect(await client.rest() == "")
+                #expect(try await gateway.stop() == 0)
+            } else {
+                #expect(try await gateway.stop() == 1)
+            }
+        }
+    }
+
+    @Test("While the gateway drains it hears the controller, and is heard")
+    func newsWhileDraining() async throws {
+        try await RunningGateway.run { settings, _, _ in
+            settings.drain = .seconds(60)
+        } _: { gateway in
+            let origin = try await Origin()
+            gateway.controller.serve(origin)
+            let client = try await gateway.request(chat(stream: true))
+            let replica = try await origin.accept()
+            _ = try await replica.message()
+            gateway.beginStop()
+            #expect(await eventually { await !gateway.isListening() })
+            gateway.controller.tell([origin.url], state: .draining(by: SteadyClock().now))
+            #expect(await client.rest() == "")
+            let cut = await gateway.controller.next { if case .drained(_, let cut) = $0 { cut } else { nil } }
+            #expect(cut == 1)
+        }
+    }
+
     @Test("What is not done by the deadline of a stop is cut, and counted")
     func drainDeadline() async throws {
         try await RunningGateway.run { settings, _, _ in

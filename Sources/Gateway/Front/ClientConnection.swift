@@ -45,6 +45,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
     private var bodyBytes = 0
     private var isPaused = false
     private var isProcessing = false
+    private var isFlushing = false
     private var unwritableSince: NIODeadline?
     /// Replaces this handler when the client begins with HTTP/2's preface.
     private var upgrade: ((ChannelHandlerContext, ByteBuffer) -> Void)?
@@ -278,7 +279,7 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
     func answered(keeps: Bool) {
         exchange = nil
         guard context != nil, phase != .closed else { return }
-        switch (keeps && !isStream, framing.isDone) {
+        switch (keeps && !isStream && !worker.isDraining, framing.isDone) {
         case (true, true):
             enter(.idle)
             if !isProcessing { resume() }
@@ -296,14 +297,19 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
         input = ByteBuffer()
         // A stream ends by itself when both sides have.
         guard !isStream, let context else { return readOn() }
+        isFlushing = true
         let written = context.eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
         written.futureResult.assumeIsolated().whenComplete { _ in
+            self.isFlushing = false
             self.enter(.lingering)
             self.context?.close(mode: isAllRead ? .all : .output, promise: nil)
         }
         readOn()
     }
+
+    /// Whether an answer is whole but for what the client has not taken yet. A stream ends when it has.
+    var isUnsent: Bool { phase == .lingering && (isStream ? framing.isDone : isFlushing) }
 
     private func readOn() {
         guard isPaused else { return }
@@ -348,7 +354,8 @@ final class ClientConnection: ChannelInboundHandler, RemovableChannelHandler {
         let time = now - phaseBegan
         switch phase {
         case .idle:
-            if time > TimeAmount(limits.idleTime) || worker.isDraining { context?.close(promise: nil) }
+            if worker.isDraining { return finish() }
+            if time > TimeAmount(limits.idleTime) { context?.close(promise: nil) }
         case .head:
             guard time > TimeAmount(limits.headTime) else { return }
             refuse(.headTimeout)
@@ -372,6 +379,12 @@ extension ClientError {
         413, "request_too_large", "the request's body is larger than is accepted here")
     static let ambiguousBody = ClientError(
         400, "ambiguous_body", "the body names model or stream twice, or in a way that engines may read differently")
+    static let tooManyBodies: ClientError = {
+        var error = ClientError(
+            429, "queue_full", "too many bodies are being read that name no model yet", type: "rate_limit_error")
+        error.retryAfter = .seconds(1)
+        return error
+    }()
     static let headTimeout = ClientError(408, "request_timeout", "the request's head took too long")
     static let bodyTimeout = ClientError(408, "request_timeout", "the request's body took too long")
 }

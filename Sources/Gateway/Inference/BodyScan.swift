@@ -1,7 +1,7 @@
 /// Reads `model` and `stream` out of a JSON object as it comes, without keeping any of it.
 ///
-/// Only keys of the outermost object count. One that comes twice, or is spelled so that only some readers know it, makes
-/// the body ambiguous. What is wrong with the JSON otherwise is for the engine to say.
+/// Only keys of the outermost object count. One that comes twice, or is spelled so that only some readers know it,
+/// makes the body ambiguous. What is wrong with the JSON otherwise is for the engine to say.
 struct BodyScan {
     private enum State {
         case start, beforeKey, key, keyEscape, keyUnicode, afterKey, beforeValue, value, string, escape, literal,
