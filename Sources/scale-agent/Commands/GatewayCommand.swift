@@ -37,7 +37,11 @@ struct GatewayCommand: AsyncParsableCommand {
     @Option(help: "An engine, such as http://127.0.0.1:8000; may be given several times.")
     var origin: [String]
 
-    @Option(help: "The key that clients have to show; without it everybody may come in.")
+    @Option(
+        help: """
+            The key that clients have to show; without it everybody may come in. Others of this host can read it here: \
+            SCALE_AGENT_GATEWAY_KEY in the environment is the same, unseen.
+            """)
     var key: String?
 
     @Option(
@@ -59,6 +63,7 @@ struct GatewayCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard !origin.isEmpty else { throw ValidationError("--origin is missing.") }
+        guard key != "" else { throw ValidationError("the key is empty.") }
         guard (1...1_000_000).contains(slots) else { throw ValidationError("--slots must be 1 to 1000000.") }
     }
 
@@ -68,11 +73,17 @@ struct GatewayCommand: AsyncParsableCommand {
             let logger = Surroundings.logger(level: log ? .info : .notice)
             var settings = GatewaySettings(config)
             settings.limits.connections = 100_000
-            if let key { settings.keyFile = try Self.keyFile(key) }
-            defer { settings.keyFile.map { _ = try? FileManager.default.removeItem(atPath: $0) } }
-            let gateway = try GatewayService(
-                settings: settings, admission: config.admission,
-                controller: FixedReplicas(config.endpoints, logger: logger), logger: logger)
+            let gateway: GatewayService
+            do {
+                if let key = key ?? Surroundings.environment["SCALE_AGENT_GATEWAY_KEY"] {
+                    guard !key.isEmpty else { throw StartError("SCALE_AGENT_GATEWAY_KEY is empty") }
+                    settings.keyFile = try Self.keyFile(key)
+                }
+                defer { settings.keyFile.map { _ = try? FileManager.default.removeItem(atPath: $0) } }
+                gateway = try GatewayService(
+                    settings: settings, admission: config.admission,
+                    controller: FixedReplicas(config.endpoints, logger: logger), logger: logger)
+            }
             var group = ServiceGroupConfiguration(
                 services: [.init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup)],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
