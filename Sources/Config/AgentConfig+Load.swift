@@ -3,10 +3,13 @@ import FoundationEssentials
 extension AgentConfig {
     /// Reads and checks a file.
     ///
-    /// - Parameter environment: of the process; only `${env:NAME}` looks into it.
+    /// - Parameters:
+    ///   - environment: of the process; only `${env:NAME}` looks into it.
+    ///   - keyNames: the names in a gateway's file of keys; with it the files that a start needs have to be there.
     /// - Throws: all that is wrong, sorted by position.
     package static func load(
-        path: String, environment: [String: String]
+        path: String, environment: [String: String],
+        keyNames: ((String) throws(UnreadableFile) -> Set<String>)? = nil
     ) throws(ConfigProblems) -> AgentConfig {
         let bytes: [UInt8]
         do {
@@ -16,7 +19,7 @@ extension AgentConfig {
                 ConfigProblem(file: path, path: "", what: "it cannot be read: \(error.reason)", remedy: "")
             ])
         }
-        return try parse(text: bytes, file: path, environment: environment, readFile: readFile)
+        return try parse(text: bytes, file: path, environment: environment, readFile: readFile, keyNames: keyNames)
     }
 
     /// Checks the bytes of a file. Pure, but for what `readFile` does.
@@ -26,13 +29,15 @@ extension AgentConfig {
     ///   - readFile: reads what `${file:PATH}` names.
     package static func parse(
         text: some Sequence<UInt8>, file: String, environment: [String: String],
-        readFile: @escaping (String) throws(UnreadableFile) -> [UInt8]
+        readFile: @escaping (String) throws(UnreadableFile) -> [UInt8],
+        keyNames: ((String) throws(UnreadableFile) -> Set<String>)? = nil
     ) throws(ConfigProblems) -> AgentConfig {
         let log = ProblemLog(file: file)
         var config: AgentConfig?
         if let root = YAMLDocument.root(of: Array(text), log: log) {
             let folder = file.lastIndex(of: "/").map { String(file[...$0]) } ?? ""
-            let secrets = SecretText(environment: environment, folder: folder, readFile: readFile)
+            var secrets = SecretText(environment: environment, folder: folder, readFile: readFile)
+            secrets.keyNames = keyNames
             config = read(MappingReader(root, path: "", position: nil, log: log), secrets)
         }
         guard var config, log.problems.isEmpty else { throw ConfigProblems(log.problems) }

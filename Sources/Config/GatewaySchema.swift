@@ -19,6 +19,8 @@ extension GatewayConfig {
         config.readPools(gateway, standard, fixed: pools.isEmpty && !gateway.has("controller"))
         config.readModels(gateway, standard, known: pools.compactMap(\.?.id), areAllKnown: !pools.contains(nil))
         config.readKeyLimits(gateway)
+        config.speaksPlainly(gateway, pools.compactMap(\.self))
+        config.knowsKeys(gateway, secrets)
         gateway.finish()
         if config.keyFile == nil {
             for listener in config.listeners where listener.isOpen {
@@ -88,6 +90,9 @@ extension GatewayConfig {
             reader.read("idle_grace", .upToADay(example: "30s"), into: &limits.idleGrace)
             if let ladder: [ProbeStep] = reader.listOrOff("ladder", .word()) { limits.ladder = ladder }
             let endpoints = reader.list("endpoints", .address(example: "\"http://127.0.0.1:8000\""))
+            if let endpoints, endpoints.contains(where: \.isOverTLS) {
+                reader.problem(at: "endpoints", Self.engineOverTLS, Self.engineRemedy)
+            }
             if fixed, !reader.has("endpoints") {
                 reader.missing("endpoints", "without pools and without a controller, say where its replicas are")
             } else if !fixed, reader.has("endpoints") {
@@ -129,6 +134,42 @@ extension GatewayConfig {
         for pool in Set(admission.models.values) where admission.pools[pool] == nil { admission.pools[pool] = standard }
     }
 
+    private static let engineOverTLS = "the gateway speaks plain HTTP to engines"
+    private static let engineRemedy = "write http:// and the port that the engine itself listens on"
+
+    /// - Parameter pools: of this process.
+    private func speaksPlainly(_ gateway: MappingReader, _ pools: [PoolConfig]) {
+        for pool in pools where admission.models.values.contains(pool.id) {
+            let isOverTLS =
+                switch pool.engine.location {
+                case .fixed(let endpoints): endpoints.contains(where: \.isOverTLS)
+                case .perReplica(let template): template.isOverTLS
+                case .fromDriver: false
+                }
+            guard isOverTLS else { continue }
+            gateway.problem(
+                at: "models", "\(quoted(pool.id.rawValue)) has engines at https://, and " + Self.engineOverTLS,
+                Self.engineRemedy)
+        }
+    }
+
+    private func knowsKeys(_ gateway: MappingReader, _ secrets: SecretText) {
+        guard let keyNames = secrets.keyNames else { return }
+        var names: Set<String> = []
+        if let keyFile {
+            do throws(UnreadableFile) { names = try keyNames(keyFile) } catch {
+                gateway.problem(
+                    at: "keys", error.reason, "a line has the SHA-256 of a key in hexadecimal, a blank, and its name")
+                return
+            }
+        }
+        for key in admission.keys.keys.map(\.rawValue).sorted() where !names.contains(key) {
+            gateway.warning(
+                at: "key_limits", "there is no key \(quoted(key)), so its limits hold for nobody",
+                keyFile == nil ? "name a file of keys" : "name one of \(names.sorted().joined(separator: ", "))")
+        }
+    }
+
     private mutating func readKeyLimits(_ gateway: MappingReader) {
         for reader in gateway.mappings("key_limits") {
             let name = reader.required("key", .text("the name of a key", example: "team-a"))
@@ -149,6 +190,10 @@ extension GatewayConfig {
     }
 }
 
+extension String {
+    fileprivate var isOverTLS: Bool { hasPrefix("https://") }
+}
+
 extension GatewayListener {
     fileprivate static func readAll(_ gateway: MappingReader, _ secrets: SecretText) -> [GatewayListener] {
         if !gateway.has("listen") { gateway.missing("listen", "write for example listen: 127.0.0.1:8080") }
@@ -159,6 +204,13 @@ extension GatewayListener {
             if reader.has("tls") {
                 files.certificate = tls.required("certificate", .path(secrets, example: "tls.crt"))
                 files.key = tls.required("key", .path(secrets, example: "tls.key"))
+                for (key, path) in [("certificate", files.certificate), ("key", files.key)] {
+                    guard secrets.keyNames != nil, let path else { continue }
+                    do throws(UnreadableFile) { _ = try secrets.readFile(path) } catch {
+                        tls.problem(
+                            at: key, "\(quoted(path)) cannot be read: \(error.reason)", "name a readable PEM file")
+                    }
+                }
             }
             tls.finish()
             let allow = reader.list("allow", .addressBlock) ?? []

@@ -4,6 +4,8 @@ struct SecretText {
     /// Where relative paths start; ends with a slash, or is empty.
     var folder: String
     var readFile: (String) throws(UnreadableFile) -> [UInt8]
+    /// The names in a file of keys; `nil`: nobody is about to start, and files that only a start needs may be missing.
+    var keyNames: ((String) throws(UnreadableFile) -> Set<String>)?
 
     /// Any text; no message quotes it.
     var kind: ValueKind<Secret> {

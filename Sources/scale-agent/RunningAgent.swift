@@ -29,6 +29,7 @@ struct RunningAgent: Sendable {
     private let lock: StateLock?
     private let link: GatewayLink?
     private let client: ControllerClient?
+    private let fixed: FixedReplicas?
     private let gateway: GatewayService?
     private let afterTick: @Sendable (PoolTicker) async -> Void
 
@@ -53,11 +54,17 @@ struct RunningAgent: Sendable {
                     url: address.url, token: address.token?.revealed, name: UUID().uuidString, reader: reader,
                     transport: transport, logger: logger)
             } else { nil }
+        fixed =
+            if link == nil, client == nil, let gateway = config.gateway {
+                FixedReplicas(gateway.endpoints, logger: logger)
+            } else { nil }
+        let controller: (any GatewayController)? =
+            if let link { link } else if let client { client } else { fixed }
         gateway =
-            if let gateway = config.gateway {
+            if let gateway = config.gateway, let controller {
                 try GatewayService(
                     settings: GatewaySettings(gateway), admission: gateway.admission,
-                    controller: Self.controller(of: gateway, link, client, logger), logger: logger
+                    controller: controller, logger: logger
                 ) { [board, link, client] numbers in
                     link?.update(numbers.demand)
                     client?.update(numbers.demand)
@@ -74,14 +81,6 @@ struct RunningAgent: Sendable {
             stateDirectory: config.stateDirectory, mode: config.mode, environment: Surroundings.environment,
             transport: transport,
             history: try HistoryStore(path: lock == nil ? nil : config.stateDirectory + "/history.sqlite"))
-    }
-
-    private static func controller(
-        of gateway: GatewayConfig, _ link: GatewayLink?, _ client: ControllerClient?, _ logger: Logger
-    ) -> any GatewayController {
-        if let link { return link }
-        if let client { return client }
-        return FixedReplicas(gateway.endpoints, logger: logger)
     }
 
     /// Returns after SIGTERM or SIGINT, at most 5 seconds later; or once the gateway has drained.
@@ -205,7 +204,8 @@ struct RunningAgent: Sendable {
         let result = await current.exclusively { old async -> (AgentConfig?, AdminRoutes.ReloadResult) in
             guard let path else { return (nil, .kept(because: "there is no configuration file to read again")) }
             do {
-                let new = try AgentConfig.load(path: path, environment: Surroundings.environment)
+                let new = try AgentConfig.load(
+                    path: path, environment: Surroundings.environment, keyNames: Surroundings.keyNames)
                 for warning in new.warnings { logger.warning("\(warning)") }
                 return (new, .reloaded(try await apply(new, insteadOf: old)))
             } catch {
@@ -240,6 +240,7 @@ struct RunningAgent: Sendable {
         if let gateway = new.gateway, new.gateway != old.gateway {
             link?.configure(gateway.admission, poolsWithSlots: gateway.poolsWithSlots)
             client?.configure(gateway.admission, poolsWithSlots: gateway.poolsWithSlots)
+            fixed?.configure(gateway.admission, gateway.endpoints)
         }
         if !(new.gateway?.isSameServer(as: old.gateway) ?? (old.gateway == nil)) { restart.append("gateway") }
         if new.gatewayToken != old.gatewayToken { restart.append("gateway_token") }

@@ -1,5 +1,7 @@
+import Config
 import Fleet
 import Foundation
+import Gateway
 import Logging
 
 /// What this program takes from the process that it runs in.
@@ -7,6 +9,13 @@ enum Surroundings {
     static var environment: [String: String] { ProcessInfo.processInfo.environment }
 
     static func now() -> Timestamp { Timestamp(secondsSince1970: Date().timeIntervalSince1970) }
+
+    /// The names in a gateway's file of keys.
+    static func keyNames(_ path: String) throws(UnreadableFile) -> Set<String> {
+        do throws(KeyRing.Problem) { return try KeyRing(path: path).names } catch {
+            throw UnreadableFile(reason: "\(error)")
+        }
+    }
 
     /// The folder of this executable, where `vllm-sim` lies beside it.
     static var executableFolder: String {

@@ -167,6 +167,51 @@ import Testing
         #expect(found.contains { $0.contains(message) }, "\(found)")
     }
 
+    @Test("before a start its files have to be there, and limits are for keys that there are")
+    func files() throws {
+        let text = """
+            listen: [{address: "127.0.0.1:1", tls: {certificate: a.crt, key: /run/key}}]
+            keys: keys.txt
+            key_limits: [{key: team}, {key: nosuch}]
+            models: {a: chat}
+            """
+        func found(_ names: Set<String>?) -> (problems: [String], warnings: [String]) {
+            do {
+                let config = try AgentConfig.parse(
+                    text: Array(Self.controlled(text).utf8), file: example, environment: [:],
+                    readFile: { path throws(UnreadableFile) in
+                        if path == "a.crt" || path == "/run/key", names?.contains("tls") == true { return [] }
+                        throw UnreadableFile(reason: "there is no such file")
+                    },
+                    keyNames: { path throws(UnreadableFile) in
+                        guard path == "keys.txt", let names else { throw UnreadableFile(reason: "\(path):3: no key") }
+                        return names
+                    })
+                return ([], config.warnings.map(\.description))
+            } catch {
+                return (error.problems.map(\.description), [])
+            }
+        }
+        #expect(found(["team", "tls"]).warnings.map { $0.contains("there is no key \"nosuch\"") } == [true])
+        #expect(found(["team", "nosuch", "tls"]).warnings.isEmpty)
+        let missing = found(nil).problems
+        #expect(missing.count == 3)
+        #expect(missing.contains { $0.contains(":3: no key; a line has the SHA-256") })
+        #expect(missing.contains { $0.contains("tls.certificate: \"a.crt\" cannot be read: there is no such file") })
+        // Who only reads a configuration need not be able to read its secrets.
+        #expect(problems(Self.controlled(text)).isEmpty)
+    }
+
+    @Test("engines behind a gateway are not at https://, wherever that is written")
+    func engineOverTLS() {
+        let fixed = problems(Self.fixed("").replacing("http://", with: "https://"))
+        #expect(fixed.count == 1 && fixed[0].contains("the gateway speaks plain HTTP to engines"), "\(fixed)")
+        let controlled = Self.controlled("listen: 127.0.0.1:1\nmodels: {a: chat}")
+        #expect(problems(controlled).isEmpty)
+        let found = problems(controlled.replacing("http://", with: "https://"))
+        #expect(found.count == 1 && found[0].contains("\"chat\" has engines at https://"), "\(found)")
+    }
+
     @Test("a gateway with neither pools, nor a controller, nor endpoints is told what it lacks")
     func lacks() {
         #expect(

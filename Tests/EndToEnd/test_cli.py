@@ -1,9 +1,12 @@
 """The command line: check, decide, status and demo, and what the documents say about them."""
+import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +18,11 @@ SECRET = "hunter2-not-for-logs"
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "examples").glob("*.yaml")), ids=lambda path: path.name)
-def test_every_example_is_valid(path):
+def test_every_example_is_valid(path, tmp_path):
+    path = Path(shutil.copy(path, tmp_path))
+    (tmp_path / "gateway-keys.txt").write_text(hashlib.sha256(SECRET.encode()).hexdigest() + " batch\n")
+    for name in ["tls.crt", "tls.key"]:
+        (tmp_path / name).write_text("PEM\n")
     result = scale_agent("check", "--config", path, environment={"VLLM_KEY": SECRET})
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == f"{path}: valid; pools: chat\n"

@@ -17,7 +17,8 @@ import openai
 import pytest
 
 from harness import (
-    Process, agent_binary, always, eventually, free_port, free_ports, get, marked_processes, request, run, sim_binary,
+    Process, agent_binary, always, eventually, free_port, free_ports, get, marked_processes, request, run, scale_agent,
+    sim_binary,
 )
 
 MESSAGES = [{"role": "user", "content": "why"}]
@@ -409,6 +410,59 @@ def test_a_reload_takes_over_models_and_keys_and_cuts_nothing(start_agent, tmp_p
     assert eventually(lambda: models("new") == ["alias", "llama"], 5)
     assert models("old") == 401
     assert list(stream)[-1].choices[0].finish_reason
+
+
+def test_a_gateway_before_given_engines_takes_over_models_and_engines(start_agent, start_sim):
+    first, second = (start_sim("--served-model-name", name) for name in ["llama", "other"])
+    port = free_port()
+
+    def text(models, *sims):
+        pools = ", ".join(f"{{name: p{at}, endpoints: [\"{sim.url}\"]}}" for at, sim in enumerate(sims))
+        return f"listen: LISTEN\ngateway:\n  listen: 127.0.0.1:{port}\n  models: {models}\n  pools: [{pools}]\n"
+
+    agent = start_agent(text("{llama: p0}", first))
+    assert eventually(lambda: listens(port)) and chat(port).choices
+    start_agent.write(text("{llama: p0, other: p1}", first, second))
+    answer = request("POST", agent.url + "/-/reload")
+    assert answer.status == 200 and "next start" not in answer.text
+    assert client(port, timeout=30).chat.completions.create(model="other", messages=MESSAGES, max_tokens=2).choices
+    assert chat(port).choices
+
+
+def test_a_gateway_says_what_its_files_lack(tmp_path):
+    config, keys = tmp_path / "scale-agent.yaml", tmp_path / "keys.txt"
+    config.write_text(
+        "listen: off\ngateway:\n  listen: [{address: \"127.0.0.1:0\", tls: {certificate: tls.crt, key: tls.key}}]\n"
+        "  keys: keys.txt\n  key_limits: [{key: nosuch}]\n  models: {llama: chat}\n"
+        "  pools: [{name: chat, endpoints: [\"http://127.0.0.1:1\"]}]\n")
+    for command in ("check", "run"):
+        result = scale_agent(command, "--config", config)
+        places = [line.split(": ")[1] for line in result.stderr.splitlines()]
+        assert result.returncode == 2
+        assert places == ["gateway.listen[0].tls.certificate", "gateway.listen[0].tls.key", "gateway.keys"], result.stderr
+        assert result.stderr.count("there is no such file") == 3
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).write_text("no PEM")
+    keys.write_text("\nabc team\n")
+    assert f"{keys}:2: expected 64 hexadecimal digits" in scale_agent("check", "--config", config).stderr
+    keys.write_text("0" * 64 + " team\n")
+    checked = scale_agent("check", "--config", config)
+    assert checked.returncode == 0 and 'there is no key "nosuch"' in checked.stderr
+    ran = scale_agent("run", "--config", config)
+    assert ran.returncode not in (0, 2) and str(tmp_path / "tls.crt") in ran.stderr
+
+
+def test_a_key_from_the_environment_is_on_no_disk(start_sim, closing, tmp_path):
+    sim = start_sim("--served-model-name", "llama")
+    port = free_port()
+    closing.append(Process(
+        [agent_binary(), "gateway", "--listen", f"127.0.0.1:{port}", "--origin", sim.url], tmp_path / "gateway.log",
+        {"SCALE_AGENT_GATEWAY_KEY": "secret", "TMPDIR": str(tmp_path)}))
+    assert eventually(lambda: listens(port))
+    url = f"http://127.0.0.1:{port}/v1/models"
+    assert get(url).status == 401
+    assert get(url, headers={"Authorization": "Bearer secret"}).status == 200
+    assert not list(tmp_path.glob("scale-agent-key-*"))
 
 
 def test_a_gateway_may_open_as_many_files_as_it_is_allowed(start_sim, closing, tmp_path):

@@ -26,6 +26,8 @@ package final class KeyRing: Sendable {
         entries = Mutex(try Self.read(path))
     }
 
+    package var names: Set<String> { entries.withLock { Set($0.map(\.key.rawValue)) } }
+
     /// Reads the file again; on a problem the keys stay as they are.
     package func reload() throws(Problem) {
         let read = try Self.read(path)
@@ -48,8 +50,14 @@ package final class KeyRing: Sendable {
 
     private static func read(_ path: String) throws(Problem) -> [Entry] {
         let data: Data
-        do { data = try Data(contentsOf: URL(filePath: path)) } catch {
-            throw Problem(description: "\(path): \(error)")
+        do {
+            data = try Data(contentsOf: URL(filePath: path))
+        } catch let error as CocoaError where error.code == .fileReadNoSuchFile {
+            throw Problem(description: "\(path) cannot be read: there is no such file")
+        } catch let error as CocoaError where error.code == .fileReadNoPermission {
+            throw Problem(description: "\(path) cannot be read: permission denied")
+        } catch {
+            throw Problem(description: "\(path) cannot be read: it is no readable file")
         }
         var entries: [Entry] = []
         let lines = String(decoding: data, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)

@@ -55,6 +55,13 @@ struct Listeners: Sendable {
     }
 
     private func context(_ tls: GatewaySettings.TLS) throws -> NIOSSLContext {
+        do { return try readContext(tls) } catch {
+            throw GatewayServer.Unavailable(
+                description: "TLS with \(tls.certificateChain) and \(tls.privateKey): \(error)")
+        }
+    }
+
+    private func readContext(_ tls: GatewaySettings.TLS) throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: try NIOSSLCertificate.fromPEMFile(tls.certificateChain).map { .certificate($0) },
             privateKey: .privateKey(try NIOSSLPrivateKey(file: tls.privateKey, format: .pem)))

@@ -14,7 +14,7 @@ struct CheckCommand: AsyncParsableCommand {
     var print = false
 
     func run() async throws {
-        let loaded = try config.loadRequired()
+        let loaded = try config.loadRequired(starts: true)
         if print {
             Swift.print(loaded.describe())
         } else {

@@ -16,9 +16,14 @@ struct ConfigOption: ParsableArguments {
     var found: String? { path ?? Self.defaultPaths.first { FileManager.default.fileExists(atPath: $0) } }
 
     /// Reads the configuration, or prints all that is wrong with it and exits with status 2.
-    func load(_ path: String) throws -> AgentConfig {
+    ///
+    /// - Parameter starts: whether the files that a start needs have to be there.
+    func load(_ path: String, starts: Bool = false) throws -> AgentConfig {
+        var keyNames: ((String) throws(UnreadableFile) -> Set<String>)?
+        if starts { keyNames = Surroundings.keyNames }
         do {
-            let config = try AgentConfig.load(path: path, environment: Surroundings.environment)
+            let config = try AgentConfig.load(
+                path: path, environment: Surroundings.environment, keyNames: keyNames)
             for warning in config.warnings { Surroundings.printError("warning: \(warning)") }
             return config
         } catch {
@@ -28,11 +33,11 @@ struct ConfigOption: ParsableArguments {
     }
 
     /// As `load`, for commands that cannot do without.
-    func loadRequired() throws -> AgentConfig {
+    func loadRequired(starts: Bool = false) throws -> AgentConfig {
         guard let found else {
             Surroundings.printError("no configuration: name one with --config, or write \(Self.defaultPaths[0])")
             throw ExitCode.invalidConfiguration
         }
-        return try load(found)
+        return try load(found, starts: starts)
     }
 }

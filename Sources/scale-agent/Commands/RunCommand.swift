@@ -24,7 +24,8 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let path = config.found
-        let loaded = if let path { try config.load(path) } else { try await LocalDiscovery.configuration() }
+        let loaded =
+            if let path { try config.load(path, starts: true) } else { try await LocalDiscovery.configuration() }
         do {
             try await RunningAgent(config: loaded, path: path).run()
         } catch let error as StartError {

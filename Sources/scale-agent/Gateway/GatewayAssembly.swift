@@ -40,10 +40,11 @@ extension GatewaySettings.Listener {
 }
 
 extension GatewayConfig {
-    /// Whether a running gateway can go over from one to the other: only models, holds and limits of keys differ.
+    /// Whether a running gateway can go over from one to the other: only models, holds, limits of keys and engines that
+    /// nobody starts differ.
     func isSameServer(as other: GatewayConfig?) -> Bool {
         guard var other else { return false }
-        (other.admission, other.poolsWithSlots) = (admission, poolsWithSlots)
+        (other.admission, other.poolsWithSlots, other.endpoints) = (admission, poolsWithSlots, endpoints)
         return self == other
     }
 }
@@ -82,11 +83,21 @@ extension Histogram {
 /// Replicas that nobody starts or stops: they are there, and the ladder tells which of them serve.
 struct FixedReplicas: GatewayController {
     let news: AsyncStream<FleetNews>
+    private let input: AsyncStream<FleetNews>.Continuation
     private let logger: Logger
 
     init(_ endpoints: [PoolID: [String]], logger: Logger) {
         self.logger = logger
-        let (news, input) = AsyncStream.makeStream(of: FleetNews.self)
+        (news, input) = AsyncStream.makeStream(of: FleetNews.self)
+        tell(endpoints)
+    }
+
+    func configure(_ settings: AdmissionSettings, _ endpoints: [PoolID: [String]]) {
+        input.yield(.configured(settings))
+        tell(endpoints)
+    }
+
+    private func tell(_ endpoints: [PoolID: [String]]) {
         for (pool, endpoints) in endpoints.sorted(by: { $0.key < $1.key }) {
             let replicas = endpoints.map { endpoint in
                 GatewayReplica(
@@ -94,7 +105,6 @@ struct FixedReplicas: GatewayController {
             }
             input.yield(.replicas(pool, replicas))
         }
-        self.news = news
     }
 
     func notify(_ notice: GatewayNotice) {
