@@ -99,6 +99,14 @@ def test_a_sleeping_model_answers_after_its_wake_and_goes_back_to_sleep(start_ag
     assert agent.metric("scale_agent_gateway_held_requests", pool="chat") == 0
 
 
+def test_a_wake_waits_for_its_boot_and_not_for_the_next_tick(start_agent):
+    port = free_port()
+    agent = start_agent(gateway(port, fields=pool(after="10m").replace("interval: 1s", "interval: 2m")))
+    eventually(lambda: get(agent.url + "/-/ready").status == 200)
+    assert chat(port, timeout=60).choices
+    assert agent.metric("scale_agent_ticks_total", pool="chat") == 2
+
+
 def test_a_stream_waits_with_heartbeats_that_no_client_sees(start_agent):
     port = free_port()
     agent = start_agent(gateway(port, more="  heartbeat: 1s\n", fields=pool(boot=4)))
