@@ -206,15 +206,21 @@ import Testing
     @Test("Requests on a replica that is gone and silent are given up, or repeated where that is safe")
     func gone() async throws {
         try await RunningGateway.run { settings, _, _ in
-            settings.upstream.goneTime = .seconds(3)
+            settings.upstream.goneTime = .seconds(5)
         } _: { gateway in
             let origins = [try await Origin(), try await Origin(), try await Origin(), try await Origin()]
-            func list(_ number: Int) {
-                let replica = ObservedReplica(id: ReplicaID(rawValue: "r\(number)"), state: .up)
-                gateway.controller.tell(.replicas(pool, [GatewayReplica(replica, endpoint: origins[number].url)]))
+            func list(_ numbers: ClosedRange<Int>) {
+                let replicas = numbers.map { number in
+                    GatewayReplica(
+                        ObservedReplica(id: ReplicaID(rawValue: "r\(number)"), state: .up),
+                        endpoint: origins[number].url)
+                }
+                gateway.controller.tell(.replicas(pool, replicas))
             }
             func send(_ count: Int, _ text: String) async throws -> (client: Wire, replica: Wire) {
-                list(count)
+                // The new one has the least to do.
+                list(0...count)
+                #expect(await eventually { await gateway.demand?.ready == count + 1 })
                 let client = try await gateway.request(text)
                 let replica = try await origins[count].accept()
                 _ = try await replica.message()
@@ -231,7 +237,7 @@ import Testing
             let vector = try await send(3, chat(path: "/v1/embeddings"))
             // The third one is there again at once; the others are not.
             gateway.controller.tell([])
-            list(2)
+            list(2...2)
             let speaks = Task {
                 while !Task.isCancelled {
                     try await talking.replica.send(chunk("data: 1\n\n"))
