@@ -12,6 +12,8 @@ final class Gatekeeper: Sendable {
     private struct State {
         var core: AdmissionController
         var endpoints: [Destination: Endpoint] = [:]
+        /// Why replicas do not get up their ladder, as far as it was told.
+        var faults: [Destination: (step: ProbeStep, text: String)] = [:]
         var workers: [BoundWorker] = []
         /// What changed about pools where nobody waits: told at the next tick, not at every request.
         var demand: [PoolID: PoolDemand] = [:]
@@ -67,6 +69,8 @@ final class Gatekeeper: Sendable {
                     observed.state = .draining(by: clock.moment(deadline, by: theirs))
                     return observed
                 }
+                let listed = Set(observed.map(\.id))
+                state.faults = state.faults.filter { $0.key.pool != pool || listed.contains($0.key.replica) }
                 state.watch.heard(of: pool, replicas: observed, now: clock.now)
                 event = .replicas(pool, observed)
             case .boot(let pool, var outlook, let theirs):
@@ -82,6 +86,19 @@ final class Gatekeeper: Sendable {
                 for index in state.workers.indices { send([.models(settings.models)], to: index, state) }
             }
             _ = step(&state, event, from: nil)
+        }
+    }
+
+    /// Whether a step fails otherwise than before, or again after it had passed.
+    func isNews(_ fault: String?, of probe: Probe) -> Bool {
+        state.withLock { state in
+            let known = state.faults[probe.destination]
+            if let fault {
+                state.faults[probe.destination] = (probe.step, fault)
+            } else if known?.step == probe.step {
+                state.faults[probe.destination] = nil
+            }
+            return fault != nil && known?.text != fault
         }
     }
 

@@ -16,6 +16,7 @@ package final class GatewayServer: Sendable {
     private let controller: any GatewayController
     private let keys: KeyRing?
     private let log: (@Sendable (RequestLine) -> Void)?
+    private let note: (@Sendable (String) -> Void)?
     private let metrics: (@Sendable (GatewayNumbers) -> String)?
     private let running = Mutex<Running?>(nil)
 
@@ -27,15 +28,18 @@ package final class GatewayServer: Sendable {
 
     /// - Parameters:
     ///   - log: gets every request once, on the event loop that served it; returns at once.
+    ///   - note: gets a line when it changes why a replica is not ready; returns at once.
     ///   - metrics: the text of `/metrics`, from numbers of at most a second ago; nil leaves the path unknown.
     package init(
         settings: GatewaySettings, admission: AdmissionSettings, controller: any GatewayController,
-        log: (@Sendable (RequestLine) -> Void)? = nil, metrics: (@Sendable (GatewayNumbers) -> String)? = nil
+        log: (@Sendable (RequestLine) -> Void)? = nil, note: (@Sendable (String) -> Void)? = nil,
+        metrics: (@Sendable (GatewayNumbers) -> String)? = nil
     ) throws(KeyRing.Problem) {
         self.settings = settings
         self.admission = admission
         self.controller = controller
         self.log = log
+        self.note = note
         self.metrics = metrics
         keys = if let path = settings.keyFile { try KeyRing(path: path) } else { nil }
     }
@@ -84,7 +88,8 @@ package final class GatewayServer: Sendable {
             let worker = try await loops[index].submit { [self] in
                 let text = metrics.map { metrics in { @Sendable in metrics(latest.value) } }
                 let worker = Worker(
-                    index, gatekeeper, settings: settings, keys: keys, models: admission.models, log: log, metrics: text
+                    index, gatekeeper, settings: settings, keys: keys, models: admission.models, log: log, note: note,
+                    metrics: text
                 )
                 let bound = NIOLoopBound(worker, eventLoop: loops[index])
                 _ = loops[index].scheduleRepeatedTask(initialDelay: Worker.tick, delay: Worker.tick) { _ in

@@ -12,6 +12,7 @@ final class Worker {
     let settings: GatewaySettings
     let allocator = ByteBufferAllocator()
     let log: (@Sendable (RequestLine) -> Void)?
+    let note: (@Sendable (String) -> Void)?
     private(set) var door: Door
     private(set) var models: [String: PoolID]
     var exchanges: [UInt64: Exchange] = [:]
@@ -32,7 +33,7 @@ final class Worker {
 
     init(
         _ index: Int, _ gatekeeper: Gatekeeper, settings: GatewaySettings, keys: KeyRing?, models: [String: PoolID],
-        log: (@Sendable (RequestLine) -> Void)?, metrics: (@Sendable () -> String)?
+        log: (@Sendable (RequestLine) -> Void)?, note: (@Sendable (String) -> Void)?, metrics: (@Sendable () -> String)?
     ) {
         self.index = index
         self.gatekeeper = gatekeeper
@@ -40,6 +41,7 @@ final class Worker {
         self.settings = settings
         self.models = models
         self.log = log
+        self.note = note
         door = Door(settings: settings, keys: keys, models: models.keys.sorted(), metrics: metrics)
     }
 
@@ -57,6 +59,8 @@ final class Worker {
     }
 
     var bodies: BodyBudget { gatekeeper.bodies }
+
+    func isNews(_ fault: String?, of probe: Probe) -> Bool { gatekeeper.isNews(fault, of: probe) }
 
     func makeRequestID() -> String {
         requestCount += 1

@@ -89,6 +89,7 @@ import Testing
                 try await wire.send(bytes)
             }
             try await probe("GET /health", whole(503, ""))
+            try await probe("GET /health", whole(503, ""))
             try await probe("GET /health", whole(200, ""))
             try await probe("GET /v1/models", whole(200, "{\"data\":[{\"id\":\"other\"}]}"))
             // It begins again.
@@ -98,6 +99,12 @@ import Testing
             try await probe("GET /health", whole(200, ""))
             try await probe("GET /v1/models", whole(200, "{\"data\":[{\"id\":\"m\"}]}"))
             #expect(await gateway.demand?.held == 1)
+            #expect(
+                gateway.notes == [
+                    "p/r0 is not ready: /health answers 503",
+                    "p/r0 is not ready: /v1/models does not list \"m\", it lists other",
+                    "p/r0 is not ready: /v1/completions answers 500",
+                ])
             try await probe("POST /v1/completions", whole(200, "{}"))
             let replica = try await origin.accept()
             #expect(try await replica.message()["x-request-id"] == "mine")

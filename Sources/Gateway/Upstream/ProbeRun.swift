@@ -25,14 +25,15 @@ final class ProbeRun: UpstreamUser {
     }
 
     func start() {
-        guard let endpoint else { return end(false) }
-        deadline = worker.loop.assumeIsolated().scheduleTask(in: TimeAmount(worker.settings.upstream.probeTime)) {
-            self.end(false)
+        guard let endpoint else { return end("no address over plain HTTP is known") }
+        let time = worker.settings.upstream.probeTime
+        deadline = worker.loop.assumeIsolated().scheduleTask(in: TimeAmount(time)) {
+            self.end("\(self.path) does not answer within \(time)")
         }
         worker.connect(to: probe.destination, endpoint) { connection in
             guard !self.isOver, let connection else {
                 connection?.close()
-                return self.end(false)
+                return self.end("nobody listens at \(endpoint.host):\(endpoint.port)")
             }
             self.connection = connection
             connection.start(self)
@@ -41,32 +42,40 @@ final class ProbeRun: UpstreamUser {
         }
     }
 
+    private var path: String {
+        switch probe.step {
+        case .health: "/health"
+        case .models: "/v1/models"
+        case .token: "/v1/completions"
+        }
+    }
+
     private func request(to endpoint: Endpoint) -> ByteBuffer {
         var body = ""
-        let path: String
-        switch probe.step {
-        case .health: path = "GET /health"
-        case .models: path = "GET /v1/models"
-        case .token:
-            path = "POST /v1/completions"
+        if probe.step == .token {
             body = "{\"model\":\(jsonString(model ?? "")),\"prompt\":\"a\",\"max_tokens\":1,\"stream\":false}"
         }
         let authorization = worker.settings.upstream.authorization.map { "Authorization: \($0)\r\n" } ?? ""
         return ByteBuffer(
-            string: "\(path) HTTP/1.1\r\nHost: \(endpoint.host):\(endpoint.port)\r\nUser-Agent: scale-agent\r\n"
+            string:
+                "\(body.isEmpty ? "GET" : "POST") \(path) HTTP/1.1\r\nHost: \(endpoint.host):\(endpoint.port)\r\nUser-Agent: scale-agent\r\n"
                 + authorization + "Connection: close\r\n"
                 + (body.isEmpty
                     ? "\r\n" : "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n")
                 + body)
     }
 
-    private func end(_ passed: Bool) {
+    /// - Parameter fault: why the step is not passed; nil when it is.
+    private func end(_ fault: String?) {
         guard !isOver else { return }
         isOver = true
         deadline?.cancel()
         connection?.close()
         connection = nil
-        worker.tell(.probed(probe, passed: passed))
+        if worker.isNews(fault, of: probe), let fault {
+            worker.note?("\(probe.destination.pool)/\(probe.destination.replica) is not ready: \(fault)")
+        }
+        worker.tell(.probed(probe, passed: fault == nil))
     }
 
     // MARK: UpstreamUser
@@ -87,16 +96,19 @@ final class ProbeRun: UpstreamUser {
 
     func answerEnded(trailers: MessageHead?) {
         connection = nil
-        var passed = (200..<300).contains(status)
-        if probe.step == .models, let model {
-            passed = passed && String(decoding: answer, as: UTF8.self).contains(jsonString(model))
+        guard (200..<300).contains(status) else { return end("\(path) answers \(status)") }
+        let text = String(decoding: answer, as: UTF8.self)
+        guard probe.step == .models, let model, !text.contains(jsonString(model)) else { return end(nil) }
+        let listed = text.split(separator: "\"id\"").dropFirst().prefix(5).compactMap { entry in
+            entry.split(separator: "\"", maxSplits: 2, omittingEmptySubsequences: false).dropFirst().first
         }
-        end(passed)
+        let names = listed.isEmpty ? "none" : listed.map { String($0.prefix(100)) }.joined(separator: ", ")
+        end("\(path) does not list \(jsonString(model)), it lists \(names)")
     }
 
     func upstreamLost(_ loss: UpstreamLoss) {
         connection = nil
-        end(false)
+        end("\(path) is not answered over HTTP")
     }
 
     func upstreamBecameWritable() {}

@@ -25,7 +25,9 @@ struct GatewayService: Service {
         let requests = logsRequests && logger.logLevel <= .info ? RequestLog(logger: logger) : nil
         let log = requests.map { requests in { @Sendable (line: RequestLine) in requests.add(line) } }
         do {
-            server = try GatewayServer(settings: settings, admission: admission, controller: controller, log: log)
+            server = try GatewayServer(
+                settings: settings, admission: admission, controller: controller, log: log,
+                note: { logger.notice("\($0)") })
         } catch {
             throw StartError("gateway keys: \(error)")
         }

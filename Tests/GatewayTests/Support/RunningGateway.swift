@@ -64,6 +64,7 @@ final class RunningGateway: Sendable {
     let server: GatewayServer
     private let task: Task<Int, any Error>
     private let lines: Mutexed<[RequestLine]>
+    private let said: Mutexed<[String]>
 
     final class Mutexed<Value: Sendable>: Sendable {
         let value: Mutex<Value>
@@ -72,11 +73,12 @@ final class RunningGateway: Sendable {
 
     private init(
         _ server: GatewayServer, _ controller: TestController, _ lines: Mutexed<[RequestLine]>,
-        _ task: Task<Int, any Error>, _ addresses: [SocketAddress]
+        _ said: Mutexed<[String]>, _ task: Task<Int, any Error>, _ addresses: [SocketAddress]
     ) {
         self.server = server
         self.controller = controller
         self.lines = lines
+        self.said = said
         self.task = task
         self.addresses = addresses
     }
@@ -98,16 +100,18 @@ final class RunningGateway: Sendable {
         admission.pools[pool] = limits
         let controller = TestController()
         let lines = Mutexed<[RequestLine]>([])
+        let said = Mutexed<[String]>([])
         let server = try GatewayServer(
             settings: settings, admission: admission, controller: controller,
-            log: { line in lines.value.withLock { $0.append(line) } })
+            log: { line in lines.value.withLock { $0.append(line) } },
+            note: { text in said.value.withLock { $0.append(text) } })
         let (ready, input) = AsyncStream.makeStream(of: [SocketAddress].self)
         let task = Task {
             defer { input.finish() }
             return try await server.run { input.yield($0) }
         }
         for await addresses in ready {
-            let gateway = RunningGateway(server, controller, lines, task, addresses)
+            let gateway = RunningGateway(server, controller, lines, said, task, addresses)
             do { try await body(gateway) } catch {
                 _ = try? await gateway.stop()
                 throw error
@@ -163,6 +167,9 @@ final class RunningGateway: Sendable {
         _ = await eventually { self.logged.contains { $0.requestID == id } }
         return logged.first { $0.requestID == id }
     }
+
+    /// What was said of replicas that are not ready.
+    var notes: [String] { said.value.withLock { $0 } }
 
     var logged: [RequestLine] { lines.value.withLock { $0 } }
 }
