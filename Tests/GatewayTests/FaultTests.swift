@@ -2,6 +2,7 @@ import Admission
 import Fleet
 import NIOCore
 import TestSupport
+import Synchronization
 import Testing
 
 @testable import Gateway
@@ -238,10 +239,14 @@ import Testing
             // The third one is there again at once; the others are not.
             gateway.controller.tell([])
             list(2...2)
+            #expect(try await talking.client.read(through: "\r\n\r\n") == eventStream)
+            // Each word is heard before the next is said.
+            let word = chunk("data: 1\n\n")
+            let isOver = Mutex(false)
             let speaks = Task {
-                while !Task.isCancelled {
-                    try await talking.replica.send(chunk("data: 1\n\n"))
-                    try await Task.sleep(for: .milliseconds(50))
+                while !isOver.withLock({ $0 }) {
+                    try await talking.replica.send(word)
+                    _ = try await talking.client.read(through: word)
                 }
             }
             #expect(await silent.client.rest() == eventStream)
@@ -249,10 +254,10 @@ import Testing
             #expect(try await again.message().head.hasPrefix("POST /v1/embeddings"))
             try await again.send(whole(200, "vector"))
             #expect(try await vector.client.message().body == "vector")
-            speaks.cancel()
-            _ = await speaks.result
+            isOver.withLock { $0 = true }
+            try await speaks.value
             try await talking.replica.send("0\r\n\r\n")
-            #expect(try await talking.client.read(through: "0\r\n\r\n").hasPrefix(eventStream))
+            #expect(try await talking.client.read(through: "0\r\n\r\n") == "0\r\n\r\n")
             try await back.replica.send("0\r\n\r\n")
             #expect(try await back.client.read(through: "0\r\n\r\n") == "0\r\n\r\n")
         }
