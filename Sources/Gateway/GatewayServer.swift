@@ -17,7 +17,6 @@ package final class GatewayServer: Sendable {
     private let keys: KeyRing?
     private let log: (@Sendable (RequestLine) -> Void)?
     private let note: (@Sendable (String) -> Void)?
-    private let metrics: (@Sendable (GatewayNumbers) -> String)?
     private let running = Mutex<Running?>(nil)
 
     private struct Running: Sendable {
@@ -29,18 +28,15 @@ package final class GatewayServer: Sendable {
     /// - Parameters:
     ///   - log: gets every request once, on the event loop that served it; returns at once.
     ///   - note: gets a line when it changes why a replica is not ready; returns at once.
-    ///   - metrics: the text of `/metrics`, from numbers of at most a second ago; nil leaves the path unknown.
     package init(
         settings: GatewaySettings, admission: AdmissionSettings, controller: any GatewayController,
-        log: (@Sendable (RequestLine) -> Void)? = nil, note: (@Sendable (String) -> Void)? = nil,
-        metrics: (@Sendable (GatewayNumbers) -> String)? = nil
+        log: (@Sendable (RequestLine) -> Void)? = nil, note: (@Sendable (String) -> Void)? = nil
     ) throws(KeyRing.Problem) {
         self.settings = settings
         self.admission = admission
         self.controller = controller
         self.log = log
         self.note = note
-        self.metrics = metrics
         keys = if let path = settings.keyFile { try KeyRing(path: path) } else { nil }
     }
 
@@ -82,15 +78,11 @@ package final class GatewayServer: Sendable {
         let gatekeeper = Gatekeeper(
             admission, controllerPatience: settings.controllerPatience, loops: loops, notices: noticeInput,
             drained: drainedInput)
-        let latest = LatestNumbers()
         var workers: [BoundWorker] = []
         for index in loops.indices {
             let worker = try await loops[index].submit { [self] in
-                let text = metrics.map { metrics in { @Sendable in metrics(latest.value) } }
                 let worker = Worker(
-                    index, gatekeeper, settings: settings, keys: keys, models: admission.models, log: log, note: note,
-                    metrics: text
-                )
+                    index, gatekeeper, settings: settings, keys: keys, models: admission.models, log: log, note: note)
                 let bound = NIOLoopBound(worker, eventLoop: loops[index])
                 _ = loops[index].scheduleRepeatedTask(initialDelay: Worker.tick, delay: Worker.tick) { _ in
                     bound.value.checkTimes()
@@ -108,12 +100,6 @@ package final class GatewayServer: Sendable {
         let tasks = [
             Task { [controller] in for await notice in notices { controller.notify(notice) } },
             Task { [controller] in for await news in controller.news { gatekeeper.tell(news) } },
-            Task { [self] in
-                while !Task.isCancelled {
-                    if metrics != nil, let numbers = await numbers() { latest.value = numbers }
-                    try? await Task.sleep(for: .seconds(1))
-                }
-            },
         ]
         await untilCancelled()
         let cut = await drain(gatekeeper, workers, listeners, drained)
@@ -159,13 +145,5 @@ package final class GatewayServer: Sendable {
             sum += (try? await worker.eventLoop.submit { count(worker.bound.value) }.get()) ?? 0
         }
         return sum
-    }
-}
-
-private final class LatestNumbers: Sendable {
-    private let numbers = Mutex(GatewayNumbers())
-    var value: GatewayNumbers {
-        get { numbers.withLock { $0 } }
-        set { numbers.withLock { $0 = newValue } }
     }
 }

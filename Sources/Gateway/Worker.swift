@@ -33,7 +33,7 @@ final class Worker {
 
     init(
         _ index: Int, _ gatekeeper: Gatekeeper, settings: GatewaySettings, keys: KeyRing?, models: [String: PoolID],
-        log: (@Sendable (RequestLine) -> Void)?, note: (@Sendable (String) -> Void)?, metrics: (@Sendable () -> String)?
+        log: (@Sendable (RequestLine) -> Void)?, note: (@Sendable (String) -> Void)?
     ) {
         self.index = index
         self.gatekeeper = gatekeeper
@@ -42,7 +42,7 @@ final class Worker {
         self.models = models
         self.log = log
         self.note = note
-        door = Door(settings: settings, keys: keys, models: models.keys.sorted(), metrics: metrics)
+        door = Door(settings: settings, keys: keys, models: models.keys.sorted())
     }
 
     func now() -> NIODeadline {

@@ -39,7 +39,6 @@ struct Door {
     let keys: KeyRing?
     /// Sorted; those that the gateway knows, asleep or not.
     var models: [String]
-    let metrics: (@Sendable () -> String)?
 
     func decide(
         _ head: MessageHead, _ request: RequestFraming, needsKey: Bool, remote: String?, newID: () -> String
@@ -66,12 +65,7 @@ struct Door {
             key = owner
         }
         line.key = key.rawValue
-        if line.isRead {
-            if path == "/v1/models" { return answer(line, body: modelList) }
-            if path == "/metrics", let metrics {
-                return answer(line, type: "text/plain; version=0.0.4; charset=utf-8", body: metrics())
-            }
-        }
+        if line.isRead, path == "/v1/models" { return answer(line, body: modelList) }
         guard let inference = InferencePath.named(path) ?? (settings.extraPaths.contains(path) ? InferencePath() : nil)
         else { return refuse(ClientError(404, "not_found", "no inference path: \(line.method) \(line.path)")) }
         guard line.method == "POST" else {
@@ -82,7 +76,7 @@ struct Door {
     }
 
     private func answer(
-        _ line: RequestLine, status: Int = 200, type: String = "application/json", fields: [(String, String)] = [],
+        _ line: RequestLine, status: Int = 200, fields: [(String, String)] = [],
         body: String = ""
     ) -> Decision {
         var line = line
@@ -90,7 +84,8 @@ struct Door {
         line.outcome = "answered"
         return .answer(
             OwnAnswer(
-                status: status, type: type, fields: fields, body: body, withoutBody: line.method == "HEAD", line: line))
+                status: status, type: "application/json", fields: fields, body: body,
+                withoutBody: line.method == "HEAD", line: line))
     }
 
     private var modelList: String {
